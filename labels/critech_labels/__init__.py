@@ -1,0 +1,34 @@
+"""Labelled taxonomies of critical technologies, and the IPC rules of the Cabinet Order."""
+
+from critech_labels.ipc import IpcSymbol, ParsedSymbols, parse_symbol, parse_symbols
+from critech_labels.matcher import FieldMatch, IpcMatch, match_fields
+from critech_labels.taxonomy import (
+    TAXONOMY_IDS,
+    Bilingual,
+    IpcRule,
+    Label,
+    Taxonomy,
+    TaxonomyError,
+    load_taxonomies,
+    load_taxonomy,
+    versions,
+)
+
+__all__ = [
+    "TAXONOMY_IDS",
+    "Bilingual",
+    "FieldMatch",
+    "IpcMatch",
+    "IpcRule",
+    "IpcSymbol",
+    "Label",
+    "ParsedSymbols",
+    "Taxonomy",
+    "TaxonomyError",
+    "load_taxonomies",
+    "load_taxonomy",
+    "match_fields",
+    "parse_symbol",
+    "parse_symbols",
+    "versions",
+]

@@ -1,0 +1,166 @@
+"""The Cabinet Order's 47 items against a set of IPC symbols.
+
+Reading of the order: a class, subclass or main group without a stroke covers everything below it;
+a symbol with a stroke means itself. Whether a symbol is a *sub-group* of a listed one is judged by
+its digits (``G01S7/521`` is below ``G01S7/52``; every ``F41H3/..`` is below ``F41H3/00``), since
+the dot hierarchy of the scheme is not part of the data; such a match is reported as ``subgroup``.
+A symbol that the order lists itself counts only where it is listed: ``B63G8/28`` makes up field 8
+and is no sub-group match of ``B63G8/00`` in field 12.
+Symbols that only the CPC has are never a match: the order names the IPC.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from critech_labels.ipc import IpcSymbol, ParsedSymbols, parse_symbol, parse_symbols
+from critech_labels.taxonomy import Bilingual, IpcRule, Taxonomy, load_taxonomy
+
+MatchKind = Literal["exact", "subgroup"]
+SECRET_PATENTS = "jp-secret-patent-25"
+
+
+@dataclass(frozen=True)
+class RuleMatch:
+    """One item that is met: by which symbols, how, and under which topic limit if it has one."""
+
+    order_item: int | None
+    symbols: tuple[str, ...]
+    match: MatchKind
+    topic_limit: Bilingual | None
+
+
+@dataclass(frozen=True)
+class FieldMatch:
+    """A field that the symbols meet. ``match`` is ``exact`` when at least one item is met so."""
+
+    code: str
+    rules: tuple[RuleMatch, ...]
+
+    @property
+    def match(self) -> MatchKind:
+        """How the best item is met."""
+        return "exact" if any(rule.match == "exact" for rule in self.rules) else "subgroup"
+
+    @property
+    def items(self) -> tuple[int, ...]:
+        """Numbers of the items met, ascending, as far as they are known."""
+        return tuple(sorted({r.order_item for r in self.rules if r.order_item is not None}))
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Symbols that take part, in input order of the first item, without repeats."""
+        return tuple(dict.fromkeys(symbol for rule in self.rules for symbol in rule.symbols))
+
+
+@dataclass(frozen=True)
+class IpcMatch:
+    """All fields that a set of symbols meets, and what could not be used."""
+
+    edition: str
+    fields: tuple[FieldMatch, ...]
+    malformed: tuple[str, ...]
+    cpc_only: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the JSON form, fields in code order."""
+        return {
+            "edition": self.edition,
+            "fields": [
+                {
+                    "code": field.code,
+                    "items": list(field.items),
+                    "symbols": list(field.symbols),
+                    "match": field.match,
+                    "topic_limit": _topic_limit(field),
+                }
+                for field in self.fields
+            ],
+            "malformed": list(self.malformed),
+            "cpc_only": list(self.cpc_only),
+        }
+
+
+def _topic_limit(field: FieldMatch) -> dict[str, str] | None:
+    """Return the topic limit when every item met is limited to a topic."""
+    limits = [rule.topic_limit for rule in field.rules]
+    return limits[0].as_dict() if limits[0] is not None and all(limits) else None
+
+
+def match_fields(
+    symbols: Iterable[str] | ParsedSymbols,
+    on: dt.date | None = None,
+    taxonomy: Taxonomy | None = None,
+) -> IpcMatch:
+    """Return which of the 25 fields the symbols meet, by the edition in force on a date.
+
+    ``symbols`` are strings, each one symbol or a list of them, or already parsed. The newest
+    edition counts by default.
+    """
+    parsed = symbols if isinstance(symbols, ParsedSymbols) else parse_symbols(symbols)
+    taxonomy = taxonomy or load_taxonomy(SECRET_PATENTS, on)
+    usable = [symbol for symbol in parsed.symbols if not symbol.is_cpc_only]
+    listed = _listed_symbols(tuple(r for label in taxonomy.labels for r in label.ipc_rules))
+    fields = []
+    for label in taxonomy.labels:
+        rules = [met for rule in label.ipc_rules if (met := _match_rule(rule, usable, listed))]
+        if rules:
+            fields.append(FieldMatch(label.code, tuple(rules)))
+    return IpcMatch(
+        edition=taxonomy.version,
+        fields=tuple(fields),
+        malformed=parsed.malformed,
+        cpc_only=tuple(str(symbol) for symbol in parsed.symbols if symbol.is_cpc_only),
+    )
+
+
+@lru_cache(maxsize=8)
+def _listed_symbols(rules: tuple[IpcRule, ...]) -> frozenset[IpcSymbol]:
+    """Return every symbol with a stroke that the order names."""
+    named = (text for rule in rules for group in rule.all_of for text in group)
+    return frozenset(symbol for text in named if (symbol := _parse_listed(text)).subgroup)
+
+
+@lru_cache(maxsize=1024)
+def _parse_listed(text: str) -> IpcSymbol:
+    return parse_symbol(text)
+
+
+def _match_rule(
+    rule: IpcRule, symbols: Sequence[IpcSymbol], named: frozenset[IpcSymbol]
+) -> RuleMatch | None:
+    """Return how a rule is met, or None. Each conjunct takes its exact symbols if it has any."""
+    taking_part: dict[str, None] = {}
+    kinds: set[MatchKind] = set()
+    for listed_texts in rule.all_of:
+        listed = [_parse_listed(text) for text in listed_texts]
+        exact = [s for s in symbols if any(_is_exact(s, entry) for entry in listed)]
+        below = [
+            s for s in symbols if s not in named and any(_is_below(s, entry) for entry in listed)
+        ]
+        if not exact and not below:
+            return None
+        kinds.add("exact" if exact else "subgroup")
+        taking_part.update(dict.fromkeys(str(s) for s in exact or below))
+    match: MatchKind = "subgroup" if "subgroup" in kinds else "exact"
+    return RuleMatch(rule.order_item, tuple(taking_part), match, rule.topic_limit)
+
+
+def _is_exact(symbol: IpcSymbol, listed: IpcSymbol) -> bool:
+    if listed.group is None:
+        return symbol.subclass.startswith(listed.subclass)
+    if (symbol.subclass, symbol.group) != (listed.subclass, listed.group):
+        return False
+    return listed.subgroup is None or (symbol.subgroup or "00") == listed.subgroup
+
+
+def _is_below(symbol: IpcSymbol, listed: IpcSymbol) -> bool:
+    if listed.subgroup is None or _is_exact(symbol, listed):
+        return False
+    if (symbol.subclass, symbol.group) != (listed.subclass, listed.group):
+        return False
+    return listed.subgroup == "00" or (symbol.subgroup or "").startswith(listed.subgroup)

@@ -1,0 +1,278 @@
+"""Taxonomies as frozen data: loading from YAML, versions by date, queries.
+
+One YAML file holds one version of one taxonomy: ``data/<taxonomy id>/<version>.yaml``. A version
+that differs little from another names it in ``based_on`` and holds only what differs.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import Any, Literal
+
+import yaml
+
+TAXONOMY_IDS = ("jp-critical-20", "jp-kprogram-50", "jp-secret-patent-25", "us-ecra-14")
+Language = Literal["en", "ja"]
+LANGUAGES: tuple[Language, ...] = ("en", "ja")
+TitleStatus = Literal["verbatim", "provisional"]
+
+
+class TaxonomyError(ValueError):
+    """A taxonomy file or a query names something that is not there, or breaks an invariant."""
+
+
+@dataclass(frozen=True)
+class Bilingual:
+    """A text in English and Japanese."""
+
+    en: str
+    ja: str
+
+    def get(self, language: str) -> str:
+        """Return the Japanese text for ``ja`` and the English one for any other language."""
+        return self.ja if language == "ja" else self.en
+
+    def as_dict(self) -> dict[str, str]:
+        """Return ``{"en": ..., "ja": ...}``."""
+        return {"en": self.en, "ja": self.ja}
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Lists of words in English and Japanese."""
+
+    en: tuple[str, ...]
+    ja: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, list[str]]:
+        """Return ``{"en": [...], "ja": [...]}``."""
+        return {"en": list(self.en), "ja": list(self.ja)}
+
+
+@dataclass(frozen=True)
+class IpcRule:
+    """One item of the Cabinet Order's article 12(1), or the part of it that makes up a field.
+
+    ``all_of`` is an AND of ORs: one symbol of every inner tuple must be present. ``order_item`` is
+    None where the item's number in that edition could not be read.
+    """
+
+    order_item: int | None
+    all_of: tuple[tuple[str, ...], ...]
+    topic_limit: Bilingual | None = None
+
+
+@dataclass(frozen=True)
+class Label:
+    """One label: a field, technology, category or sub-item of a taxonomy."""
+
+    taxonomy_id: str
+    code: str
+    title: Bilingual
+    title_status: Mapping[str, TitleStatus]
+    title_confidence: float
+    source: str
+    definition: Bilingual
+    aliases: Terms
+    terms: Terms
+    effective_from: dt.date
+    parent: str | None = None
+    subtopics: tuple[str, ...] = ()
+    domain: str | None = None
+    vision: int | None = None
+    additional_condition: bool | None = None
+    mapping_confidence: float | None = None
+    ipc_rules: tuple[IpcRule, ...] = ()
+    note: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The label id, ``<taxonomy id>:<code>``."""
+        return f"{self.taxonomy_id}:{self.code}"
+
+
+@dataclass(frozen=True)
+class Taxonomy:
+    """One version of a taxonomy. ``labels`` stand in a fixed order: that of the instrument, each
+    sub-item after its parent."""
+
+    id: str
+    version: str
+    title: Bilingual
+    jurisdiction: str
+    instrument: Bilingual
+    article: str
+    authority: Bilingual
+    effective_from: dt.date
+    as_of: dt.date
+    verification: str
+    sources: tuple[str, ...]
+    notes: tuple[str, ...]
+    labels: tuple[Label, ...]
+    _by_code: Mapping[str, Label] = field(repr=False, compare=False, default_factory=dict)
+
+    def label(self, code: str) -> Label:
+        """Return the label with this code. Raise TaxonomyError when there is none."""
+        try:
+            return self._by_code[code]
+        except KeyError:
+            raise TaxonomyError(f"{self.id} has no label {code!r}") from None
+
+    def codes(self) -> tuple[str, ...]:
+        """Return all codes in label order, sub-items included."""
+        return tuple(label.code for label in self.labels)
+
+    def top_level(self) -> tuple[Label, ...]:
+        """Return the labels without a parent."""
+        return tuple(label for label in self.labels if label.parent is None)
+
+    def children(self, code: str) -> tuple[Label, ...]:
+        """Return the sub-items of a label, in order; empty when it has none."""
+        return tuple(label for label in self.labels if label.parent == code)
+
+
+def _data_dir() -> Traversable:
+    return resources.files("critech_labels") / "data"
+
+
+def versions(taxonomy_id: str) -> tuple[str, ...]:
+    """Return the versions of a taxonomy, oldest first. A version is its first date in force."""
+    if taxonomy_id not in TAXONOMY_IDS:
+        raise TaxonomyError(
+            f"unknown taxonomy {taxonomy_id!r}; expected one of {', '.join(TAXONOMY_IDS)}"
+        )
+    names = [entry.name for entry in (_data_dir() / taxonomy_id).iterdir()]
+    return tuple(sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml")))
+
+
+def version_in_force(taxonomy_id: str, on: dt.date | None = None) -> str:
+    """Return the version in force on a date (default: the newest). A date before the first
+    version gives the first one."""
+    known = versions(taxonomy_id)
+    if on is None:
+        return known[-1]
+    started = [version for version in known if version <= on.isoformat()]
+    return started[-1] if started else known[0]
+
+
+def load_taxonomy(taxonomy_id: str, on: dt.date | None = None) -> Taxonomy:
+    """Return the version of a taxonomy in force on a date, the newest by default.
+
+    Raise TaxonomyError for an unknown id.
+    """
+    return _load(taxonomy_id, version_in_force(taxonomy_id, on))
+
+
+def load_taxonomies(on: dt.date | None = None) -> dict[str, Taxonomy]:
+    """Return all taxonomies by id, in the order of ``TAXONOMY_IDS``."""
+    return {taxonomy_id: load_taxonomy(taxonomy_id, on) for taxonomy_id in TAXONOMY_IDS}
+
+
+@lru_cache(maxsize=16)
+def _load(taxonomy_id: str, version: str) -> Taxonomy:
+    return parse_taxonomy(_read(taxonomy_id, version))
+
+
+def _read(taxonomy_id: str, version: str) -> dict[str, Any]:
+    path = _data_dir() / taxonomy_id / f"{version}.yaml"
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    raw: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
+    base_version = raw.pop("based_on", None)
+    if base_version is None:
+        return raw
+    base = _read(taxonomy_id, base_version)
+    changed = {entry["code"]: entry for entry in raw.pop("labels", [])}
+    unknown = changed.keys() - {entry["code"] for entry in base["labels"]}
+    if unknown:
+        raise TaxonomyError(f"{path.name} changes labels {sorted(unknown)} that its base lacks")
+    labels = [{**entry, **changed.get(entry["code"], {})} for entry in base["labels"]]
+    return {**base, **raw, "labels": labels}
+
+
+def parse_taxonomy(raw: Mapping[str, Any]) -> Taxonomy:
+    """Build a Taxonomy from the mapping of a YAML file or of a bundle's snapshot.
+
+    Raise TaxonomyError that names the label and the field when one is missing.
+    """
+    taxonomy_id = str(raw["id"])
+    labels = tuple(_parse_label(taxonomy_id, entry) for entry in raw["labels"])
+    by_code = {label.code: label for label in labels}
+    if len(by_code) != len(labels):
+        codes = [label.code for label in labels]
+        twice = sorted({code for code in codes if codes.count(code) > 1})
+        raise TaxonomyError(f"{taxonomy_id}: duplicate codes {twice}")
+    for label in labels:
+        if label.parent is not None and label.parent not in by_code:
+            raise TaxonomyError(f"{label.id}: parent {label.parent!r} does not exist")
+    return Taxonomy(
+        id=taxonomy_id,
+        version=str(raw["version"]),
+        title=_bilingual(raw["title"], f"{taxonomy_id}: title"),
+        jurisdiction=raw["jurisdiction"],
+        instrument=_bilingual(raw["instrument"], f"{taxonomy_id}: instrument"),
+        article=raw["article"],
+        authority=_bilingual(raw["authority"], f"{taxonomy_id}: authority"),
+        effective_from=_date(raw["effective_from"]),
+        as_of=_date(raw["as_of"]),
+        verification=raw["verification"],
+        sources=tuple(raw["sources"]),
+        notes=tuple(raw.get("notes", ())),
+        labels=labels,
+        _by_code=by_code,
+    )
+
+
+def _parse_label(taxonomy_id: str, raw: Mapping[str, Any]) -> Label:
+    where = f"{taxonomy_id}:{raw.get('code')}"
+    try:
+        return Label(
+            taxonomy_id=taxonomy_id,
+            code=raw["code"],
+            title=_bilingual(raw["title"], f"{where}: title"),
+            title_status=dict(raw["title_status"]),
+            title_confidence=float(raw["title_confidence"]),
+            source=raw["source"],
+            definition=_bilingual(raw["definition"], f"{where}: definition"),
+            aliases=_terms(raw["aliases"]),
+            terms=_terms(raw["terms"]),
+            effective_from=_date(raw["effective_from"]),
+            parent=raw.get("parent"),
+            subtopics=tuple(raw.get("subtopics", ())),
+            domain=raw.get("domain"),
+            vision=raw.get("vision"),
+            additional_condition=raw.get("additional_condition"),
+            mapping_confidence=raw.get("mapping_confidence"),
+            ipc_rules=tuple(_parse_rule(rule) for rule in raw.get("ipc_rules", ())),
+            note=raw.get("note"),
+        )
+    except KeyError as error:
+        raise TaxonomyError(f"{where}: missing field {error.args[0]!r}") from None
+
+
+def _parse_rule(raw: Mapping[str, Any]) -> IpcRule:
+    limit = raw.get("topic_limit")
+    return IpcRule(
+        order_item=raw["order_item"],
+        all_of=tuple(tuple(symbols) for symbols in raw["all_of"]),
+        topic_limit=Bilingual(limit["en"], limit["ja"]) if limit else None,
+    )
+
+
+def _bilingual(raw: Mapping[str, str], where: str) -> Bilingual:
+    for language in LANGUAGES:
+        if not str(raw.get(language) or "").strip():
+            raise TaxonomyError(f"{where} has no text in {language!r}")
+    return Bilingual(en=raw["en"].strip(), ja=raw["ja"].strip())
+
+
+def _terms(raw: Mapping[str, list[str]]) -> Terms:
+    return Terms(en=tuple(raw["en"]), ja=tuple(raw["ja"]))
+
+
+def _date(value: object) -> dt.date:
+    return value if isinstance(value, dt.date) else dt.date.fromisoformat(str(value))

@@ -1,0 +1,31 @@
+import csv
+import io
+
+import pytest
+
+from critech_labels import load_taxonomies
+from critech_labels.export import CSV_COLUMNS, to_csv, to_skos
+
+
+def test_csv_has_a_row_for_every_label() -> None:
+    rows = list(csv.DictReader(io.StringIO(to_csv(load_taxonomies().values()))))
+    assert len(rows) == 20 + 50 + 25 + 14 + 46
+    assert tuple(rows[0]) == CSV_COLUMNS
+    by_id = {row["id"]: row for row in rows}
+    assert by_id["us-ecra-14:02.iv"]["parent"] == "02"
+    assert by_id["jp-secret-patent-25:22"]["title_ja"] == "重水に関する技術"
+
+
+def test_skos_parses_back() -> None:
+    rdflib = pytest.importorskip("rdflib")
+    skos = rdflib.SKOS
+    graph = rdflib.Graph().parse(data=to_skos(load_taxonomies().values()), format="turtle")
+    assert len(set(graph.subjects(rdflib.RDF.type, skos.Concept))) == 155
+    assert len(set(graph.subjects(rdflib.RDF.type, skos.ConceptScheme))) == 4
+    child = rdflib.URIRef("urn:critech:us-ecra-14:07.ii")
+    parent = rdflib.URIRef("urn:critech:us-ecra-14:07")
+    assert graph.value(child, skos.broader) == parent
+    assert (parent, skos.narrower, child) in graph
+    titles = {str(t.language): str(t) for t in graph.objects(child, skos.prefLabel)}
+    assert titles["en"] == "Quantum encryption"
+    assert titles["ja"]
