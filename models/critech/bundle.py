@@ -1,0 +1,229 @@
+"""Bundles: a folder of plain files with a manifest, every byte checked before anything is loaded.
+
+``FORMAT`` is raised when an older critech could misread a newer bundle: a file is added that must
+not be ignored, a field changes its meaning, or features are computed differently. A bundle with a
+higher number than this is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from critech.decision import Thresholds
+from critech.encoder import EncoderConfig
+from critech.errors import BundleError
+from critech.heads import Calibration, Heads
+from critech.lexical import LexicalVocabulary
+from critech_labels import Taxonomy
+from critech_labels.taxonomy import parse_taxonomy
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+ENCODER = "encoder.onnx"
+TOKENIZER = "tokenizer.json"
+ARRAYS = "arrays.npz"
+LABELS = "labels.json"
+METRICS = "metrics.json"
+MODEL_CARD = "MODEL_CARD.md"
+REQUIRED = (ENCODER, TOKENIZER, ARRAYS, LABELS, METRICS, MODEL_CARD)
+ARRAY_NAMES = (
+    "center", "dense", "lexical", "intercept", "lexical_keys", "lexical_idf", "slope", "offset",
+    "fitted", "assigned", "possible",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A verified bundle in memory. ``labels`` are label ids in the order of all label arrays."""
+
+    name: str
+    version: str
+    digest: str
+    manifest: Mapping[str, Any]
+    labels: tuple[str, ...]
+    taxonomies: tuple[Taxonomy, ...]
+    encoder_config: EncoderConfig
+    encoder_bytes: bytes
+    tokenizer_bytes: bytes
+    heads: Heads
+    calibration: Calibration
+    thresholds: Thresholds
+    metrics: Mapping[str, Any]
+
+
+def default_path() -> Path:
+    """Return the folder of the default bundle: inside the installed package, or in the checkout."""
+    here = Path(__file__).resolve().parent
+    installed = here / "bundles" / "default"
+    return installed if installed.is_dir() else here.parent / "bundles" / "default"
+
+
+def read_bundle(path: Path | None = None) -> Bundle:
+    """Return the bundle in a folder, the default one when none is named.
+
+    Raise BundleError, naming the part, what was expected and what was found, when the folder or a
+    file is missing, a checksum differs, the format is newer, or label orders disagree.
+    """
+    folder = path or default_path()
+    manifest, manifest_bytes = _read_manifest(folder)
+    files = {name: _read_checked(folder, name, manifest) for name in REQUIRED}
+    arrays = _read_arrays(files[ARRAYS])
+    snapshot = json.loads(files[LABELS])
+    taxonomies = tuple(parse_taxonomy(raw) for raw in snapshot["taxonomies"])
+    labels = tuple(manifest["labels"])
+    _check_label_order(labels, taxonomies, arrays)
+    return Bundle(
+        name=manifest["name"],
+        version=manifest["version"],
+        digest="sha256:" + hashlib.sha256(manifest_bytes).hexdigest(),
+        manifest=manifest,
+        labels=labels,
+        taxonomies=taxonomies,
+        encoder_config=EncoderConfig(**manifest["encoder"]),
+        encoder_bytes=files[ENCODER],
+        tokenizer_bytes=files[TOKENIZER],
+        heads=Heads(
+            center=arrays["center"],
+            scale=float(manifest["heads"]["scale"]),
+            dense=arrays["dense"],
+            lexical=arrays["lexical"].astype(np.float32),
+            intercept=arrays["intercept"],
+            vocabulary=LexicalVocabulary(arrays["lexical_keys"], arrays["lexical_idf"]),
+        ),
+        calibration=Calibration(arrays["slope"], arrays["offset"], arrays["fitted"]),
+        thresholds=Thresholds(arrays["assigned"], arrays["possible"]),
+        metrics=json.loads(files[METRICS]),
+    )
+
+
+def _read_manifest(folder: Path) -> tuple[dict[str, Any], bytes]:
+    try:
+        data = (folder / MANIFEST).read_bytes()
+    except OSError:
+        raise BundleError(MANIFEST, "cannot be read", f"a file in {folder}", "none") from None
+    try:
+        manifest = json.loads(data)
+        found = manifest["format"]
+    except (ValueError, KeyError, TypeError):
+        raise BundleError(MANIFEST, "is not a manifest", "JSON with a format", "other") from None
+    if not isinstance(found, int) or found > FORMAT or found < 1:
+        raise BundleError("format", "is not supported", f"1 to {FORMAT}", found)
+    absent = {"name", "version", "labels", "files", "encoder", "heads"} - manifest.keys()
+    if absent:
+        raise BundleError(MANIFEST, "lacks fields", sorted(absent), "none")
+    return manifest, data
+
+
+def _read_checked(folder: Path, name: str, manifest: Mapping[str, Any]) -> bytes:
+    expected = manifest["files"].get(name, {}).get("sha256")
+    if expected is None:
+        raise BundleError(name, "is not in the manifest", "a SHA-256", "none")
+    try:
+        data = (folder / name).read_bytes()
+    except OSError:
+        raise BundleError(name, "is missing", expected, "no file") from None
+    found = hashlib.sha256(data).hexdigest()
+    if found != expected:
+        raise BundleError(name, "has another SHA-256", expected, found)
+    return data
+
+
+def _read_arrays(data: bytes) -> dict[str, npt.NDArray[Any]]:
+    with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+        for name in (*ARRAY_NAMES, "labels"):
+            if name not in archive:
+                raise BundleError(ARRAYS, "lacks an array", name, sorted(archive.files))
+        return {name: archive[name] for name in archive.files}
+
+
+def _check_label_order(
+    labels: tuple[str, ...],
+    taxonomies: tuple[Taxonomy, ...],
+    arrays: Mapping[str, npt.NDArray[Any]],
+) -> None:
+    """Compare the manifest's label order with the snapshot's and with that of the arrays."""
+    orders = {
+        LABELS: [label.id for taxonomy in taxonomies for label in taxonomy.labels],
+        ARRAYS: [str(label) for label in arrays["labels"]],
+    }
+    for name, order in orders.items():
+        if len(order) != len(labels):
+            raise BundleError(name, "has another number of labels", len(labels), len(order))
+        for i, (expected, found) in enumerate(zip(labels, order, strict=True)):
+            if expected != found:
+                raise BundleError(name, f"has another label at position {i}", expected, found)
+    for name in ("dense", "intercept", "slope", "assigned"):
+        array = arrays[name]
+        size = array.shape[0] if name in ("dense", "intercept") else array.shape[-1]
+        if size != len(labels):
+            raise BundleError(ARRAYS, f"{name} has another size", len(labels), size)
+
+
+@dataclass(frozen=True)
+class BundleContent:
+    """What a training run hands over to be written as a bundle."""
+
+    name: str
+    version: str
+    encoder_config: EncoderConfig
+    encoder_bytes: bytes
+    tokenizer_bytes: bytes
+    labels: tuple[str, ...]
+    snapshot: Mapping[str, Any]
+    arrays: Mapping[str, npt.NDArray[Any]]
+    scale: float
+    metrics: Mapping[str, Any]
+    model_card: str
+    training: Mapping[str, Any]
+
+
+def write_bundle(content: BundleContent, path: Path) -> None:
+    """Write a bundle beside its final place, then rename; a bundle that is there is replaced."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".bundle-") as temporary:
+        folder = Path(temporary) / "new"
+        folder.mkdir()
+        arrays = io.BytesIO()
+        labels = np.array(content.labels)
+        np.savez_compressed(arrays, **{**content.arrays, "labels": labels})  # type: ignore[arg-type]
+        files = {
+            ENCODER: content.encoder_bytes,
+            TOKENIZER: content.tokenizer_bytes,
+            ARRAYS: arrays.getvalue(),
+            LABELS: _json_bytes(content.snapshot),
+            METRICS: _json_bytes(content.metrics),
+            MODEL_CARD: content.model_card.encode(),
+        }
+        manifest = {
+            "format": FORMAT,
+            "name": content.name,
+            "version": content.version,
+            "encoder": content.encoder_config.as_dict(),
+            "heads": {"scale": content.scale},
+            "training": content.training,
+            "files": {
+                name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+                for name, data in files.items()
+            },
+            "labels": list(content.labels),
+        }
+        for name, data in {**files, MANIFEST: _json_bytes(manifest)}.items():
+            (folder / name).write_bytes(data)
+        if path.exists():
+            shutil.move(path, Path(temporary) / "old")
+        folder.rename(path)
+
+
+def _json_bytes(data: Mapping[str, Any]) -> bytes:
+    return (json.dumps(data, ensure_ascii=False, indent=1) + "\n").encode()

@@ -1,0 +1,87 @@
+"""The command ``critech``. Subcommands are named as strings and imported on use."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+
+from critech import __version__
+from critech.errors import BundleError, CritechError
+
+EXIT_OK, EXIT_INPUT, EXIT_USAGE, EXIT_BUNDLE = 0, 1, 2, 3
+
+COMMANDS = {
+    "classify": ("critech.commands.classify", "classify a text, a file or standard input"),
+    "serve": ("critech_service.command", "serve the HTTP API"),
+    "labels": ("critech.commands.labels", "list, show, check and export the taxonomies"),
+    "train": ("critech_training.commands.train", "train a bundle from the corpus"),
+    "evaluate": ("critech_training.commands.evaluate", "evaluate a bundle on a labelled file"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0, 1 input, 2 usage, 3 bundle."""
+    try:
+        return _run(list(sys.argv[1:] if argv is None else argv))
+    except BundleError as error:
+        return _fail(str(error), EXIT_BUNDLE)
+    except CritechError as error:
+        return _fail(str(error), EXIT_INPUT)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OK
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+
+
+def _run(arguments: list[str]) -> int:
+    parser = _parser()
+    if not arguments or arguments[0] in ("-h", "--help", "--version"):
+        parser.parse_args(arguments or ["--help"])
+        return EXIT_OK
+    if arguments[0] not in COMMANDS:
+        parser.error(f"unknown command {arguments[0]!r}; expected one of {', '.join(COMMANDS)}")
+    run = _load(arguments[0])
+    return int(run(arguments[1:]))
+
+
+def _parser() -> argparse.ArgumentParser:
+    listing = "\n".join(f"  {name:<10} {summary}" for name, (_, summary) in COMMANDS.items())
+    parser = argparse.ArgumentParser(
+        prog="critech",
+        description="Map patent abstracts and product descriptions onto critical-technology lists.",
+        epilog=f"commands:\n{listing}\n\n`critech COMMAND --help` tells more about each.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage="critech [-h] [--version] COMMAND ...",
+    )
+    parser.add_argument("--version", action="version", version=f"critech {__version__}")
+    return parser
+
+
+def _load(command: str):  # type: ignore[no-untyped-def]
+    module_name = COMMANDS[command][0]
+    package = module_name.partition(".")[0]
+    if find_spec(package) is None:
+        raise CritechError(f"`critech {command}` needs the package {package}")
+    try:
+        return importlib.import_module(module_name).run
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in ("critech", "critech_labels"):
+            raise
+        extra = "service" if package == "critech_service" else "training"
+        raise CritechError(
+            f"`critech {command}` needs the package {error.name}: pip install 'critech[{extra}]'"
+        ) from None
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"critech: {message}", file=sys.stderr)  # noqa: T201
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+"""From calibrated scores to decisions, keeping sub-items and their category consistent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from critech.results import Decision
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Cut-offs on the score per language row and label, float32 [2, n_labels]: ``assigned`` at or
+    above the first, ``possible`` at or above the second, which is never the higher one."""
+
+    assigned: FloatArray
+    possible: FloatArray
+
+
+def lift_parents(scores: FloatArray, parents: Sequence[int | None]) -> FloatArray:
+    """Return scores in which no category is below any of its sub-items.
+
+    ``parents[i]`` is the index of label i's category, or None.
+    """
+    lifted = scores.copy()
+    for child, parent in enumerate(parents):
+        if parent is not None and scores[child] > lifted[parent]:
+            lifted[parent] = scores[child]
+    return lifted
+
+
+def decide(score: float, assigned: float, possible: float) -> Decision:
+    """Return the decision for a score; a score on a threshold reaches it."""
+    if score >= assigned:
+        return "assigned"
+    return "possible" if score >= possible else "not_assigned"
+
+
+def decide_all(
+    scores: FloatArray, thresholds: Thresholds, row: int, parents: Sequence[int | None]
+) -> list[Decision]:
+    """Return one decision per label. A category is never decided lower than a sub-item of it."""
+    decisions = [
+        decide(
+            float(scores[i]), float(thresholds.assigned[row, i]), float(thresholds.possible[row, i])
+        )
+        for i in range(len(scores))
+    ]
+    rank: dict[Decision, int] = {"not_assigned": 0, "possible": 1, "assigned": 2}
+    for child, parent in enumerate(parents):
+        if parent is not None and rank[decisions[child]] > rank[decisions[parent]]:
+            decisions[parent] = decisions[child]
+    return decisions

@@ -1,0 +1,110 @@
+"""Text to unit vector with ONNX Runtime, one document (chunk) per call.
+
+Dynamic int8 quantisation scales activations over all that is in a call, so a batch lets
+neighbours change a result. One text per call is exact and, on a pool of threads that share one
+session, also the fastest arrangement measured (docs/decisions/0002).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+from tokenizers import Tokenizer
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """How a text becomes chunks. Lengths are in tokens; ``max_chunks`` bounds the work spent on
+    one document, and what lies beyond is reported as not seen."""
+
+    prefix: str
+    bos: int
+    eos: int
+    chunk_tokens: int
+    max_chunks: int
+    dimension: int
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the JSON form, as it stands in a manifest."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """A unit vector float32 [dimension], the token ids it was made from (without the prefix and
+    frame), and how many tokens the text has in all."""
+
+    vector: FloatArray
+    token_ids: tuple[int, ...]
+    tokens_total: int
+
+    @property
+    def tokens_seen(self) -> int:
+        """Number of the text's tokens that reached the encoder."""
+        return len(self.token_ids)
+
+
+class OnnxEncoder:
+    """A thread-safe encoder: any number of threads may call ``embed`` on one instance."""
+
+    def __init__(self, model: bytes, tokenizer: bytes, config: EncoderConfig) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(
+            model, options, providers=["CPUExecutionProvider"]
+        )
+        self._tokenizer = Tokenizer.from_buffer(tokenizer)
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        self.config = config
+        self._prefix_ids = self.token_ids(config.prefix) if config.prefix else []
+
+    def token_ids(self, text: str) -> list[int]:
+        """Return the token ids of a text, unframed and uncut."""
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
+
+    def embed(self, text: str) -> Embedding:
+        """Return the embedding of a cleaned, non-empty text.
+
+        A text longer than one chunk is cut into chunks of near equal length; their vectors are
+        averaged by length and scaled to unit length.
+        """
+        ids = self.token_ids(text)
+        capacity = self.config.chunk_tokens - len(self._prefix_ids) - 2
+        seen = ids[: capacity * self.config.max_chunks]
+        chunks = split_evenly(seen, capacity)
+        if len(chunks) == 1:
+            vector = self.run(self._framed(chunks[0]))
+        else:
+            total = np.zeros(self.config.dimension, dtype=np.float32)
+            for chunk in chunks:
+                total += self.run(self._framed(chunk)) * np.float32(len(chunk))
+            vector = total / np.float32(np.sqrt(np.sum(total * total)))
+        return Embedding(vector, tuple(seen), len(ids))
+
+    def _framed(self, ids: Sequence[int]) -> npt.NDArray[np.int64]:
+        row = [self.config.bos, *self._prefix_ids, *ids, self.config.eos]
+        return np.array([row], dtype=np.int64)
+
+    def run(self, input_ids: npt.NDArray[np.int64]) -> FloatArray:
+        """Return the unit vector float32 [dimension] of one framed chunk, int64 [1, n_tokens]."""
+        vector: FloatArray = self._session.run(["embedding"], {"input_ids": input_ids})[0][0]
+        return vector
+
+
+def split_evenly(ids: Sequence[int], capacity: int) -> list[Sequence[int]]:
+    """Return the ids cut into the fewest chunks of at most ``capacity``, sizes differing by at
+    most one; one empty chunk for no ids."""
+    n_chunks = max(1, -(-len(ids) // capacity))
+    edges = [len(ids) * i // n_chunks for i in range(n_chunks + 1)]
+    return [ids[start:end] for start, end in itertools.pairwise(edges)]

@@ -1,0 +1,36 @@
+"""Errors of the core. HTTP status and exit codes are given to them at the edges."""
+
+from __future__ import annotations
+
+
+class CritechError(Exception):
+    """Base of all errors that critech raises on purpose."""
+
+
+class InputError(CritechError):
+    """A caller's value cannot be used. ``field`` says where it stands; the value is not kept."""
+
+    def __init__(self, field: str, problem: str, limit: int | None = None) -> None:
+        super().__init__(f"{field}: {problem}")
+        self.field = field
+        self.problem = problem
+        self.limit = limit
+
+
+class UnknownTaxonomyError(InputError):
+    """A taxonomy id that the bundle does not hold."""
+
+    def __init__(self, field: str, known: tuple[str, ...]) -> None:
+        super().__init__(field, f"unknown taxonomy; expected one of {', '.join(known)}")
+        self.known = known
+
+
+class BundleError(CritechError):
+    """A bundle is missing, changed or of another format: what, expected, found."""
+
+    def __init__(self, part: str, problem: str, expected: object, found: object) -> None:
+        super().__init__(f"bundle {part}: {problem} (expected {expected}, found {found})")
+        self.part = part
+        self.problem = problem
+        self.expected = expected
+        self.found = found

@@ -1,0 +1,60 @@
+"""Heads: one linear model per label over dense and lexical features, then calibration.
+
+All sums run through ``einsum``, whose order does not depend on the number of threads or on other
+documents, so a score is the same bits wherever it is computed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from critech.lexical import LexicalVocabulary
+
+FloatArray = npt.NDArray[np.float32]
+LANGUAGE_ROW = {"en": 0, "ja": 1, "und": 0}
+
+
+@dataclass(frozen=True)
+class Heads:
+    """Linear heads. ``center`` [hidden] is taken off the unit vector, which is then scaled;
+    ``dense`` [n_labels, hidden], ``lexical`` [n_features, n_labels], ``intercept`` [n_labels]."""
+
+    center: FloatArray
+    scale: float
+    dense: FloatArray
+    lexical: FloatArray
+    intercept: FloatArray
+    vocabulary: LexicalVocabulary
+
+    def margins(self, vector: FloatArray, token_ids: tuple[int, ...]) -> FloatArray:
+        """Return raw margins float32 [n_labels]; they never leave the core."""
+        features = (vector - self.center) * np.float32(self.scale)
+        margins = np.einsum("ij,j->i", self.dense, features) + self.intercept
+        index, weights = self.vocabulary.transform(token_ids)
+        if len(index):
+            margins = margins + np.einsum("i,ij->j", weights, self.lexical[index])
+        return np.asarray(margins, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Platt scaling per language (row 0 English, row 1 Japanese) and label: slope and offset
+    [2, n_labels]; ``fitted`` [2, n_labels] is False where the taxonomy's common fit stands in."""
+
+    slope: FloatArray
+    offset: FloatArray
+    fitted: npt.NDArray[np.bool_]
+
+    def scores(self, margins: FloatArray, language: str) -> FloatArray:
+        """Return calibrated probabilities float32 [n_labels] in 0..1."""
+        row = LANGUAGE_ROW[language]
+        logits = self.slope[row] * margins + self.offset[row]
+        return np.asarray(sigmoid(logits), dtype=np.float32)
+
+
+def sigmoid(logits: FloatArray) -> FloatArray:
+    """Return the logistic function, without overflow at either end."""
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * logits)), dtype=np.float32)

@@ -1,0 +1,50 @@
+"""Lexical features: TF-IDF over single tokens and pairs of neighbouring tokens.
+
+The tokens are those of the encoder, so English and Japanese need no separate analyser and a text
+is segmented once. A feature key is ``token * 2**32`` for a single token and
+``first * 2**32 + second + 1`` for a pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+SHIFT = np.uint64(32)
+
+
+@dataclass(frozen=True)
+class LexicalVocabulary:
+    """Known features: ``keys`` uint64 [n_features] ascending, ``idf`` float32 [n_features]."""
+
+    keys: npt.NDArray[np.uint64]
+    idf: npt.NDArray[np.float32]
+
+    def transform(
+        self, token_ids: Sequence[int]
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        """Return feature indices (ascending) and weights of unit length; both empty when no
+        feature is known."""
+        keys, counts = count_features(token_ids)
+        if not len(keys) or not len(self.keys):
+            return np.empty(0, np.int64), np.empty(0, np.float32)
+        at = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        known = self.keys[at] == keys
+        index = at[known].astype(np.int64)
+        weights = (1.0 + np.log(counts[known])).astype(np.float32) * self.idf[index]
+        norm = np.sqrt(np.sum(weights * weights, dtype=np.float32))
+        return index, weights / norm if norm > 0 else weights
+
+
+def count_features(
+    token_ids: Sequence[int],
+) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+    """Return the feature keys of a text, ascending, and how often each occurs."""
+    ids = np.asarray(token_ids, dtype=np.uint64)
+    single = ids << SHIFT
+    pairs = (ids[:-1] << SHIFT) + ids[1:] + np.uint64(1)
+    keys, counts = np.unique(np.concatenate([single, pairs]), return_counts=True)
+    return keys, counts

@@ -1,0 +1,141 @@
+"""Same text, same bits: the scores of a document depend on nothing but the document."""
+
+import random
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from critech import Classifier, Document
+from critech.bundle import read_bundle
+from critech.classifier import Options
+from critech.errors import InputError, UnknownTaxonomyError
+
+TEXTS = [
+    "A scramjet engine comprises an isolator duct and a combustor with strut injectors.",
+    "量子鍵配送装置であって、単一光子検出器と基底選択部とを備える。",
+    "A drawer hinge with a damper that closes softly.",
+    "固体電解質層と負極とを積層した全固体電池。" * 4,
+    "A method of selective laser melting in which a powder layer is scanned by two beams. " * 6,
+    "魚群探知機の表示部に魚影を色分けして表示する。",
+]
+
+
+@pytest.fixture(scope="module")
+def alone(classifier: Classifier) -> list[dict[str, object]]:
+    options = Options(top_k=None)
+    return [classifier.classify([text], options).results[0].as_dict() for text in TEXTS]
+
+
+@pytest.fixture(scope="module")
+def pools() -> dict[int, Classifier]:
+    bundle = read_bundle()
+    return {threads: Classifier(bundle, threads) for threads in (1, 4)}
+
+
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    order=st.lists(st.integers(0, len(TEXTS) - 1), min_size=1, max_size=8),
+    threads=st.sampled_from([1, 4]),
+)
+def test_batch_order_and_threads_change_no_bit(
+    order: list[int],
+    threads: int,
+    pools: dict[int, Classifier],
+    alone: list[dict[str, object]],
+) -> None:
+    found = pools[threads].classify([TEXTS[i] for i in order], Options(top_k=None))
+    assert [result.as_dict() for result in found.results] == [alone[i] for i in order]
+
+
+def test_raw_scores_are_equal_bit_for_bit(pools: dict[int, Classifier]) -> None:
+    shuffled = random.Random(1).choices(TEXTS, k=12)
+    one = {text: pools[1].score(text).scores.tobytes() for text in TEXTS}
+    many = pools[4].score_all(shuffled, [None] * len(shuffled))
+    assert [scored.scores.tobytes() for scored in many] == [one[text] for text in shuffled]
+
+
+def test_batching_would_change_bits(classifier: Classifier) -> None:
+    """Why one document per call: two texts of equal length in one call disturb each other. Should
+    this fail, quantisation no longer depends on the batch and the rule can be looked at anew."""
+    model = onnx.load_from_string(classifier.bundle.encoder_bytes)
+    model.graph.input[0].type.tensor_type.shape.dim[0].ClearField("dim_value")
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    rows = [classifier.encoder.token_ids(text)[:16] for text in TEXTS]
+    batch = np.array([row for row in rows if len(row) == 16], dtype=np.int64)
+    together = session.run(None, {"input_ids": batch})[0]
+    single = np.stack([classifier.encoder.run(row[None]) for row in batch])
+    assert len(batch) >= 3
+    assert np.abs(together - single).max() > 1e-5
+
+
+def test_every_score_is_a_probability_and_best_first(classifier: Classifier) -> None:
+    for result in classifier.classify(TEXTS, Options(top_k=None)).results:
+        for taxonomy in result.taxonomies:
+            scores = [label.score for label in taxonomy.labels]
+            assert all(0.0 <= score <= 1.0 for score in scores)
+            assert scores == sorted(scores, reverse=True)
+            for label in taxonomy.labels:
+                assert all(child.score <= label.score for child in label.children)
+
+
+def test_options(classifier: Classifier) -> None:
+    text = TEXTS[0]
+    every = classifier.classify([text], Options(top_k=None)).results[0].taxonomies
+    assert [len(t.labels) for t in every] == [20, 50, 25, 14]
+    assert [len(t.labels) for t in classifier.classify([text]).results[0].taxonomies] == [5] * 4
+    chosen = classifier.classify([text], Options(taxonomies=("us-ecra-14",), min_score=0.5))
+    (only,) = chosen.results[0].taxonomies
+    assert only.id == "us-ecra-14"
+    assert only.labels
+    assert all(label.score >= 0.5 for label in only.labels)
+
+
+def test_a_long_text_is_chunked_and_reported(classifier: Classifier) -> None:
+    result = classifier.classify([" ".join(TEXTS) * 12]).results[0]
+    assert result.tokens_seen == result.tokens_total > 2 * 512
+    assert result.warnings == ()
+    huge = classifier.classify(["torpedo tube door " * 20_000]).results[0]
+    assert 0 < huge.tokens_seen < huge.tokens_total
+    assert [warning.code for warning in huge.warnings] == ["truncated"]
+    assert str(huge.tokens_total) in huge.warnings[0].message
+
+
+def test_warnings(classifier: Classifier) -> None:
+    found = classifier.classify(
+        ["Устройство для управления ракетой в полёте на расстоянии", "fish"]
+    )
+    assert found.results[0].language == "und"
+    assert [w.code for w in found.results[0].warnings] == ["language_unsupported"]
+    assert [w.code for w in found.results[1].warnings] == ["short_text"]
+
+
+def test_ids_come_back_and_symbols_are_reported(classifier: Classifier) -> None:
+    documents = [
+        Document(TEXTS[0], id="x\u3000 1", ipc=("F02K 7/14", "?")),
+        Document(TEXTS[1]),
+    ]
+    first, second = classifier.classify(documents).results
+    assert first.id == "x\u3000 1"
+    assert first.ipc is not None
+    assert first.ipc["malformed"] == ["?"]
+    assert second.id is None
+    assert "ipc" not in second.as_dict()
+
+
+def test_bad_input_is_named(classifier: Classifier) -> None:
+    with pytest.raises(InputError, match=r"documents\[1\]\.text: is empty"):
+        classifier.classify(["text", " \u3000\u200b"])
+    with pytest.raises(UnknownTaxonomyError, match=r"taxonomies\[0\]: unknown taxonomy"):
+        classifier.classify(["text"], Options(taxonomies=("jp-critical-21",)))
+
+
+def test_no_documents_give_no_results(classifier: Classifier) -> None:
+    assert classifier.classify([]).results == ()

@@ -1,0 +1,130 @@
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from critech import Classifier, __version__
+from critech.cli import main
+from critech.results import NOTICE
+
+TEXT = "A scramjet engine comprises an isolator duct and a combustor with strut injectors."
+
+
+def run(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "critech.cli", *arguments]
+    return subprocess.run(command, input=stdin, capture_output=True, check=False)
+
+
+def test_help_takes_under_300_ms_of_cpu() -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = run("--help")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert done.returncode == 0
+    assert b"classify" in done.stdout
+    assert used < 0.3
+    imported = "import sys, critech.cli; critech_heavy = {'numpy', 'onnxruntime', 'yaml', 'rich'}"
+    code = f"{imported}; sys.exit(len(critech_heavy & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"critech {__version__}\n"
+
+
+def test_json_is_what_the_library_says(
+    capsys: pytest.CaptureFixture[str], classifier: Classifier
+) -> None:
+    assert main(["classify", TEXT, "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed == json.loads(json.dumps(classifier.classify([TEXT]).as_dict()))
+
+
+def test_the_table_shows_both_titles_and_the_notice(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["classify", TEXT, "--taxonomy", "jp-secret-patent-25"]) == 0
+    out = capsys.readouterr().out
+    assert "Scramjet engines and the like" in out
+    assert "スクラムジェットエンジン等に関する技術" in out
+    assert NOTICE["en"][:40] in out
+    assert "jp-critical-20" not in out
+
+
+def test_standard_input_and_file(tmp_path: Path) -> None:
+    from_stdin = run("classify", "-", "--json", stdin=TEXT.encode())
+    file = tmp_path / "text.txt"
+    file.write_text(TEXT, encoding="utf-8-sig")
+    from_file = run("classify", "--file", str(file), "--json")
+    assert from_stdin.returncode == from_file.returncode == 0
+    assert json.loads(from_stdin.stdout) == json.loads(from_file.stdout)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["classify", " "], 1, "documents[0].text: is empty"),
+        (["classify"], 1, "text: give exactly one of"),
+        (["classify", "--file", "/no/such/file"], 1, "--file: cannot be read"),
+        (["classify", TEXT, "--taxonomy", "x"], 1, "unknown taxonomy; expected one of jp-"),
+        (["classify", TEXT, "--bundle", "/no/such/dir"], 3, "bundle manifest.json: cannot be read"),
+        (["labels", "show", "jp-critical-20:77"], 1, "no label '77'"),
+    ],
+)
+def test_exit_codes_and_messages(
+    arguments: list[str], code: int, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == code
+    err = capsys.readouterr().err
+    assert message in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["classify", TEXT, "--top-k", "-1"],
+        ["classify", TEXT, "--min-score", "2"],
+        ["classify", TEXT, "--no-such-option"],
+        ["labels", "ipc", "F42B 15/01", "--date", "yesterday"],
+        ["nonsense"],
+    ],
+)
+def test_usage_errors_exit_with_2(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+
+
+def test_input_that_is_not_utf8() -> None:
+    done = run("classify", "-", stdin=b"\xff\xfe text")
+    assert done.returncode == 1
+    assert done.stderr == b"critech: standard input: is not UTF-8 (byte 0)\n"
+
+
+def test_labels_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["labels", "check"]) == 0
+    assert "us-ecra-14 2018-11-19: 14 + 46 sub-items" in capsys.readouterr().out
+    assert main(["labels", "list", "jp-secret-patent-25"]) == 0
+    assert "22     Heavy water / 重水に関する技術" in capsys.readouterr().out
+    assert main(["labels", "show", "jp-secret-patent-25:10"]) == 0
+    assert "order item 23: {F02K7/14}" in capsys.readouterr().out
+    assert main(["labels", "show", "us-ecra-14"]) == 0
+    assert "83 FR 58201" in capsys.readouterr().out
+    assert main(["labels", "export", "--format", "csv"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 156
+    assert main(["labels", "export"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["taxonomies"]) == 4
+
+
+def test_labels_ipc(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["labels", "ipc", "H01L 31/101, junk", "--date", "2024-06-01", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [field["code"] for field in found["fields"]] == ["17"]
+    assert found["malformed"] == ["junk"]
+    assert main(["labels", "ipc", "A47B 88/00"]) == 0
+    assert "no field is met" in capsys.readouterr().out

@@ -1,0 +1,20 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from critech.encoder import split_evenly
+
+
+@pytest.mark.parametrize(
+    ("n", "capacity", "sizes"), [(0, 5, [0]), (5, 5, [5]), (6, 5, [3, 3]), (11, 5, [3, 4, 4])]
+)
+def test_sizes(n: int, capacity: int, sizes: list[int]) -> None:
+    assert [len(chunk) for chunk in split_evenly(range(n), capacity)] == sizes
+
+
+@given(st.integers(0, 3000), st.integers(1, 500))
+def test_nothing_is_lost_and_no_chunk_is_too_long(n: int, capacity: int) -> None:
+    chunks = split_evenly(range(n), capacity)
+    assert [i for chunk in chunks for i in chunk] == list(range(n))
+    assert max(map(len, chunks)) <= capacity
+    assert max(map(len, chunks)) - min(map(len, chunks)) <= 1

@@ -1,0 +1,53 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from critech.text import clean_text, compose_document, detect_language
+
+
+@pytest.mark.parametrize(
+    ("raw", "cleaned"),
+    [
+        ("ＡＢＣ　１２３", "ABC 123"),
+        ("ｽｸﾗﾑｼﾞｪｯﾄ", "スクラムジェット"),
+        ("  two\n\n lines\t", "two lines"),
+        ("zero\u200bwidth", "zerowidth"),
+        ("bell\x07here", "bell here"),
+        ("half\ud800pair", "half\ufffdpair"),
+        ("㌔㍍", "キロメートル"),
+        ("", ""),
+    ],
+)
+def test_cleaning(raw: str, cleaned: str) -> None:
+    assert clean_text(raw) == cleaned
+
+
+@given(st.text(st.characters(), max_size=200))
+def test_cleaning_is_stable_and_encodable(text: str) -> None:
+    cleaned = clean_text(text)
+    assert clean_text(cleaned) == cleaned
+    cleaned.encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("A scramjet engine comprises an inlet.", "en"),
+        ("固体電解質を有する電池", "ja"),
+        ("量子鍵配送装置", "ja"),
+        ("GPSを用いたAUVのINS/DVL航法", "ja"),
+        ("A device for 鍵 distribution over optical fibre networks, called QKD", "en"),
+        ("Устройство для дистанционного управления", "und"),
+        ("양자 암호 키 분배 장치", "und"),
+        ("本发明公开了一种用于水下航行器的自主控制方法，该方法包括以下步骤，获取传感器数据，建立模型，"
+         "根据模型计算控制量，并将控制量发送至执行机构。", "und"),
+        ("12345 ?!", "und"),
+    ],
+)  # fmt: skip
+def test_language_by_script(text: str, language: str) -> None:
+    assert detect_language(text) == language
+
+
+def test_title_and_text_are_read_together() -> None:
+    assert compose_document("Ｔitle ", " a  text") == "Title a text"
+    assert compose_document(None, "text") == compose_document("", "text") == "text"
