@@ -1,0 +1,1 @@
+"""The HTTP edge of critech: validate, call the classifier, wrap."""

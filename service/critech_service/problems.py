@@ -1,0 +1,109 @@
+"""Errors as RFC 9457 problem details, one shape everywhere, never repeating what was sent."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from critech.errors import InputError
+from critech_service.schemas import Problem
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+_TITLES = {
+    400: ("malformed-request", "The request cannot be read"),
+    404: ("not-found", "There is nothing here"),
+    405: ("method-not-allowed", "The method is not allowed here"),
+    413: ("body-too-large", "The request body is too large"),
+    415: ("unsupported-media-type", "The request body is not JSON"),
+    422: ("invalid-request", "The request is not valid"),
+    500: ("internal-error", "The server failed"),
+    503: ("not-ready", "The server is not ready"),
+}
+PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {"description": _TITLES[status][1], "content": {MEDIA_TYPE: {}}, "model": Problem}
+    for status in (400, 413, 415, 422)
+}
+NOT_FOUND_RESPONSE: dict[int | str, dict[str, Any]] = {
+    404: {"description": _TITLES[404][1], "content": {MEDIA_TYPE: {}}, "model": Problem}
+}
+
+
+class UnicodeJSONResponse(JSONResponse):
+    """JSON in UTF-8; what UTF-8 cannot hold (a lone surrogate in an id) is escaped."""
+
+    def render(self, content: Any) -> bytes:
+        """Return the body."""
+        try:
+            return json.dumps(content, ensure_ascii=False, allow_nan=False).encode()
+        except UnicodeEncodeError:
+            return json.dumps(content, allow_nan=False).encode()
+
+
+def problem(
+    status: int,
+    detail: str,
+    errors: Sequence[Mapping[str, str]] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Return a problem response."""
+    slug, title = _TITLES.get(status, ("error", "The request failed"))
+    body = {
+        "type": f"urn:critech:problem:{slug}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "errors": [dict(error) for error in errors],
+    }
+    return UnicodeJSONResponse(body, status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def field_path(location: Sequence[str | int]) -> str:
+    """Return ``documents[0].text`` for ``("body", "documents", 0, "text")``."""
+    parts = location[1:] if location and location[0] in ("body", "query", "path") else location
+    path = ""
+    for part in parts:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
+    return path or "body"
+
+
+def install(app: FastAPI) -> None:
+    """Register the handlers that turn every error into a problem response."""
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
+        found = error.errors()
+        if any(item["type"] == "json_invalid" for item in found):
+            return problem(400, "The body is not valid JSON.")
+        errors = [{"field": _known_path(item), "message": str(item["msg"])} for item in found]
+        return problem(422, f"{errors[0]['field']}: {errors[0]['message']}", errors)
+
+    @app.exception_handler(InputError)
+    async def unusable(_: Request, error: InputError) -> Response:
+        return problem(422, str(error), [{"field": error.field, "message": error.problem}])
+
+    @app.exception_handler(HTTPException)
+    async def refused(_: Request, error: HTTPException) -> Response:
+        return problem(error.status_code, str(error.detail), headers=error.headers)
+
+    @app.exception_handler(Exception)
+    async def failed(_: Request, error: Exception) -> Response:
+        log.error("unexpected %s", type(error).__name__)
+        return problem(500, "An unexpected error occurred; the request was not answered.")
+
+
+def _known_path(item: Mapping[str, Any]) -> str:
+    """Return the path of an error. The name of an unknown field is the caller's own text and may
+    be anything, so it is cut."""
+    location = list(item["loc"])
+    if item["type"] == "extra_forbidden" and location:
+        location[-1] = str(location[-1])[:40]
+    return field_path(location)

@@ -1,0 +1,1 @@
+"""Routes: validate, call, wrap."""

@@ -1,0 +1,44 @@
+"""``POST /v1/classify``."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from starlette.concurrency import run_in_threadpool
+
+from critech import Classifier, Document
+from critech.classifier import Options
+from critech_service.problems import PROBLEM_RESPONSES, UnicodeJSONResponse
+from critech_service.schemas import ClassifyIn, ClassifyOut, DocumentIn
+
+router = APIRouter(tags=["classification"])
+
+
+@router.post(
+    "/v1/classify",
+    summary="Classify documents",
+    response_model=ClassifyOut,
+    response_description="One result per document, in input order.",
+    responses=PROBLEM_RESPONSES,
+)
+async def classify(body: ClassifyIn, request: Request) -> Response:
+    """Map 1 to 64 patent abstracts or product descriptions onto the taxonomies."""
+    classifier: Classifier = request.app.state.classifier
+    documents = [_document(item) for item in body.documents]
+    options = Options(
+        taxonomies=None if body.taxonomies is None else tuple(body.taxonomies),
+        top_k=body.top_k,
+        min_score=body.min_score,
+    )
+    found = await run_in_threadpool(classifier.classify, documents, options)
+    return UnicodeJSONResponse(found.as_dict())
+
+
+def _document(item: DocumentIn) -> Document:
+    return Document(
+        text=item.text,
+        id=item.id,
+        title=item.title,
+        language=item.language,
+        ipc=tuple(item.ipc or ()),
+    )

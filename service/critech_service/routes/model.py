@@ -1,0 +1,31 @@
+"""``GET /v1/model``: the bundle behind the answers."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from critech.results import NOTICE
+from critech_service.problems import UnicodeJSONResponse
+
+router = APIRouter(tags=["model"])
+
+
+@router.get("/v1/model", summary="The bundle in use")
+async def model(request: Request) -> Response:
+    """Return name, version and digest of the bundle, its files with their checksums, how it was
+    trained, and its held-out metrics with sample sizes."""
+    classifier = request.app.state.classifier
+    bundle = classifier.bundle
+    return UnicodeJSONResponse(
+        {
+            **classifier.model.as_dict(),
+            "format": bundle.manifest["format"],
+            "encoder": bundle.manifest["encoder"],
+            "files": bundle.manifest["files"],
+            "training": bundle.manifest.get("training", {}),
+            "metrics": bundle.metrics,
+            "taxonomies": [{"id": t.id, "version": t.version} for t in bundle.taxonomies],
+            "notice": dict(NOTICE),
+        }
+    )

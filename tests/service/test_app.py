@@ -1,0 +1,220 @@
+import json
+from collections.abc import Iterator
+
+import pytest
+from starlette.testclient import TestClient
+
+from critech import Classifier, Document
+from critech.classifier import Options
+from critech.results import NOTICE
+from critech_service.app import create_app
+from critech_service.schemas import CLASSIFY_EXAMPLE, MAX_DOCUMENTS
+from critech_service.settings import Settings
+
+SECRET = "canary-5f2c"
+
+
+@pytest.fixture(scope="module")
+def client(classifier: Classifier) -> Iterator[TestClient]:
+    with TestClient(create_app(Settings(), classifier)) as ready:
+        yield ready
+
+
+def is_problem(answer, status: int) -> dict:  # type: ignore[no-untyped-def, type-arg]
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    body = answer.json()
+    assert set(body) == {"type", "title", "status", "detail", "errors"}
+    assert body["status"] == status
+    assert SECRET not in answer.text
+    return body
+
+
+def test_the_result_is_that_of_the_library(client: TestClient, classifier: Classifier) -> None:
+    answer = client.post("/v1/classify", json=CLASSIFY_EXAMPLE)
+    assert answer.status_code == 200
+    documents = [
+        Document(d["text"], d["id"], d["title"], ipc=tuple(d.get("ipc", ())))
+        for d in CLASSIFY_EXAMPLE["documents"]
+    ]
+    expected = classifier.classify(documents, Options(top_k=3, min_score=0.1))
+    assert answer.json() == json.loads(json.dumps(expected.as_dict()))
+
+
+def test_shape_of_a_result(client: TestClient) -> None:
+    body = client.post("/v1/classify", json={"documents": [{"text": "A torpedo."}]}).json()
+    assert set(body) == {"results", "model", "notice"}
+    assert body["notice"] == NOTICE
+    (result,) = body["results"]
+    assert set(result) == {
+        "id", "language", "tokens_seen", "tokens_total", "warnings", "taxonomies",
+    }  # fmt: skip
+    assert [t["id"] for t in result["taxonomies"]] == [
+        "jp-critical-20", "jp-kprogram-50", "jp-secret-patent-25", "us-ecra-14",
+    ]  # fmt: skip
+    for taxonomy in result["taxonomies"]:
+        assert len(taxonomy["labels"]) == 5
+        for label in taxonomy["labels"]:
+            assert set(label) == {
+                "code", "title", "score", "decision", "calibrated", "children",
+            }  # fmt: skip
+            assert label["decision"] in ("assigned", "possible", "not_assigned")
+
+
+def test_top_k_null_means_all(client: TestClient) -> None:
+    request = {"documents": [{"text": "A torpedo."}], "top_k": None}
+    (result,) = client.post("/v1/classify", json=request).json()["results"]
+    assert [len(t["labels"]) for t in result["taxonomies"]] == [20, 50, 25, 14]
+
+
+def test_64_documents_in_order(client: TestClient) -> None:
+    documents = [{"id": str(i), "text": f"A pump with {i} pistons."} for i in range(MAX_DOCUMENTS)]
+    answer = client.post("/v1/classify", json={"documents": documents, "top_k": 1})
+    assert [result["id"] for result in answer.json()["results"]] == [str(i) for i in range(64)]
+
+
+@pytest.mark.parametrize(
+    ("request_body", "field", "message"),
+    [
+        ({}, "documents", "Field required"),
+        ({"documents": []}, "documents", "at least 1 item"),
+        ({"documents": [{"text": "x"}] * 65}, "documents", "at most 64 items"),
+        ({"documents": [{}]}, "documents[0].text", "Field required"),
+        ({"documents": [{"text": 7}]}, "documents[0].text", "valid string"),
+        ({"documents": [{"text": ""}]}, "documents[0].text", "at least 1 character"),
+        ({"documents": [{"text": " \n"}]}, "documents[0].text", "is empty"),
+        ({"documents": [{"text": "x" * 500_001}]}, "documents[0].text", "at most 500000"),
+        ({"documents": [{"text": "x", "id": "i" * 201}]}, "documents[0].id", "at most 200"),
+        ({"documents": [{"text": "x", "language": "de"}]}, "documents[0].language", "'en' or 'ja'"),
+        ({"documents": [{"text": "x", "ipc": "F42B"}]}, "documents[0].ipc", "valid list"),
+        ({"documents": [{"text": "x", "what": 1}]}, "documents[0].what", "not permitted"),
+        ({"documents": [{"text": "x"}], "taxonomies": ["nope"]}, "taxonomies[0]", "unknown taxono"),
+        ({"documents": [{"text": "x"}], "top_k": 0}, "top_k", "greater than or equal to 1"),
+        ({"documents": [{"text": "x"}], "min_score": 2}, "min_score", "less than or equal to 1"),
+        ([], "body", "valid dictionary"),
+    ],
+)
+def test_invalid_requests_name_field_and_limit(
+    client: TestClient, request_body: object, field: str, message: str
+) -> None:
+    body = is_problem(client.post("/v1/classify", json=request_body), 422)
+    (error,) = body["errors"]
+    assert error["field"] == field
+    assert message in error["message"]
+    assert body["detail"].startswith(field)
+
+
+def test_input_is_never_repeated(client: TestClient) -> None:
+    document = {"text": SECRET, "language": SECRET, "ipc": SECRET, "id": 5, "title": [SECRET]}
+    is_problem(client.post("/v1/classify", json={"documents": [document], "top_k": SECRET}), 422)
+    is_problem(client.post("/v1/classify", json={"documents": SECRET}), 422)
+    request = {"documents": [{"text": "x"}], "taxonomies": [SECRET]}
+    is_problem(client.post("/v1/classify", json=request), 422)
+
+
+@pytest.mark.parametrize("content", [b"{", b"", b"\xff\xfe", b'{"documents": [', b"[" * 100_000])
+def test_malformed_json(client: TestClient, content: bytes) -> None:
+    headers = {"content-type": "application/json"}
+    answer = client.post("/v1/classify", content=content, headers=headers)
+    body = is_problem(answer, answer.status_code)
+    assert answer.status_code in (400, 422)
+    assert body["detail"]
+
+
+def test_a_body_over_2_mb(client: TestClient) -> None:
+    request = {"documents": [{"text": "x" * 400_000}] * 6}
+    body = is_problem(client.post("/v1/classify", json=request), 413)
+    assert "2000000 bytes" in body["detail"]
+
+    def chunks() -> Iterator[bytes]:
+        for _ in range(300):
+            yield b" " * 10_000
+
+    headers = {"content-type": "application/json"}
+    is_problem(client.post("/v1/classify", content=chunks(), headers=headers), 413)
+
+
+def test_a_body_that_is_not_json(client: TestClient) -> None:
+    headers = {"content-type": "text/plain"}
+    is_problem(client.post("/v1/classify", content=b"text", headers=headers), 415)
+
+
+def test_unknown_paths_and_methods(client: TestClient) -> None:
+    for path in ("/", "/v1", "/v2/classify", "/docs", f"/{SECRET}"):
+        is_problem(client.get(path), 404)
+    refused = client.get("/v1/classify")
+    is_problem(refused, 405)
+    assert refused.headers["allow"] == "POST"
+    is_problem(client.delete("/v1/taxonomies"), 405)
+
+
+def test_taxonomies(client: TestClient) -> None:
+    listed = client.get("/v1/taxonomies").json()["taxonomies"]
+    assert [(t["id"], t["n_labels"], t["n_sub_items"]) for t in listed] == [
+        ("jp-critical-20", 20, 0),
+        ("jp-kprogram-50", 50, 0),
+        ("jp-secret-patent-25", 25, 0),
+        ("us-ecra-14", 14, 46),
+    ]
+    assert all(t["instrument"]["ja"] and t["verification"] for t in listed)
+    one = client.get("/v1/taxonomies/us-ecra-14").json()
+    assert len(one["labels"]) == 60
+    is_problem(client.get("/v1/taxonomies/us-ecra-15"), 404)
+
+
+def test_one_label(client: TestClient) -> None:
+    label = client.get("/v1/taxonomies/jp-secret-patent-25/labels/17").json()
+    assert label["additional_condition"] is True
+    assert [rule["order_item"] for rule in label["ipc_rules"]] == [40, 46, 47]
+    assert label["taxonomy"] == {"id": "jp-secret-patent-25", "version": "2025-01-01"}
+    category = client.get("/v1/taxonomies/us-ecra-14/labels/07").json()
+    assert [child["code"] for child in category["children"]] == ["07.i", "07.ii", "07.iii"]
+    is_problem(client.get("/v1/taxonomies/us-ecra-14/labels/99"), 404)
+
+
+def test_model_and_health(client: TestClient, classifier: Classifier) -> None:
+    model = client.get("/v1/model").json()
+    assert model["digest"] == classifier.bundle.digest
+    assert model["metrics"]["n_texts"] == model["training"]["n_texts"]["held_out"]
+    assert client.get("/healthz").json() == {"status": "ok"}
+    assert client.get("/readyz").json()["status"] == "ready"
+
+
+def test_not_ready_before_the_bundle_is_loaded(classifier: Classifier) -> None:
+    cold = TestClient(create_app(Settings(), classifier))
+    is_problem(cold.get("/readyz"), 503)
+    assert cold.get("/healthz").status_code == 200
+
+
+def test_an_unexpected_failure_shows_nothing(
+    classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = create_app(Settings(), classifier)
+    with TestClient(app, raise_server_exceptions=False) as client:
+
+        def fail(*_: object) -> None:
+            raise RuntimeError(SECRET)
+
+        monkeypatch.setattr(app.state, "classifier", type("Broken", (), {"classify": fail})())
+        is_problem(client.post("/v1/classify", json=CLASSIFY_EXAMPLE), 500)
+
+
+def test_lone_surrogates_come_through(client: TestClient) -> None:
+    body = b'{"documents": [{"id": "\\ud800", "text": "a torpedo \\udfff tube"}]}'
+    headers = {"content-type": "application/json"}
+    answer = client.post("/v1/classify", content=body, headers=headers)
+    assert answer.status_code == 200
+    assert answer.json()["results"][0]["id"] == "\ud800"
+
+
+def test_openapi_examples_work_when_pasted(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+    (example,) = document["components"]["schemas"]["ClassifyIn"]["examples"]
+    answer = client.post("/v1/classify", json=example)
+    assert answer.status_code == 200
+    schema = document["components"]["schemas"]["ClassifyOut"]["properties"]
+    assert set(answer.json()) == set(schema)
+    assert set(document["paths"]) == {
+        "/v1/classify", "/v1/taxonomies", "/v1/taxonomies/{taxonomy_id}",
+        "/v1/taxonomies/{taxonomy_id}/labels/{code}", "/v1/model", "/healthz", "/readyz",
+    }  # fmt: skip
