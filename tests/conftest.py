@@ -1,0 +1,81 @@
+"""Fixtures.
+
+Strategy: what concerns the product runs on the committed default bundle (``classifier``, loaded
+once). What concerns the machinery runs on a tiny bundle (``tiny_bundle``) that a real training run
+makes within seconds from a random two-layer encoder and a slice of the corpus; it knows nothing,
+but every file and array of it is real. No test uses the network.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from critech import Classifier
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+TINY_VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+
+
+@pytest.fixture(scope="session")
+def classifier() -> Iterator[Classifier]:
+    """The default bundle on two threads."""
+    with Classifier.load(threads=2) as loaded:
+        yield loaded
+
+
+@pytest.fixture(scope="session")
+def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sentence-transformers model with a random two-layer BERT, as an operator might name one."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    folder = tmp_path_factory.mktemp("tiny-base")
+    letters = [chr(c) for c in range(33, 127)] + list("のをにはがとるする置方法装電池水")
+    pieces = TINY_VOCABULARY + list(dict.fromkeys(letters + ["##" + letter for letter in letters]))
+    (folder / "vocab.txt").write_text("\n".join(pieces), encoding="utf-8")
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(pieces),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=512,
+    )
+    BertModel(config).save_pretrained(folder / "body")
+    BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder / "body")
+    body = Transformer(str(folder / "body"), max_seq_length=512)
+    SentenceTransformer(modules=[body, Pooling(32)]).save(str(folder / "model"))
+    return folder / "model"
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle from a whole training run on 160 texts of the corpus."""
+    from critech_labels import load_taxonomies
+    from critech_training.corpus import default_corpus_dir, load_corpus
+    from critech_training.finetune import FinetuneConfig
+    from critech_training.train import TrainConfig, label_order, train
+
+    records = load_corpus(default_corpus_dir(), label_order(list(load_taxonomies().values())))
+    chosen = [dataclasses.replace(record, pair_of=None) for record in records[::20][:160]]
+    config = TrainConfig(
+        name="tiny",
+        base=str(tiny_base),
+        finetune=FinetuneConfig(epochs=1, n_frozen_layers=1, max_tokens=64),
+    )
+    out = tmp_path_factory.mktemp("bundles") / "tiny"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporters warn of their own future
+        train(chosen, out, config)
+    return out

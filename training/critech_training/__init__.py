@@ -1,0 +1,1 @@
+"""Training for critech: corpus, encoder, heads, calibration, evaluation. torch lives only here."""

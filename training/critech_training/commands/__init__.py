@@ -1,0 +1,1 @@
+"""Subcommands of ``critech`` that need the training extra."""

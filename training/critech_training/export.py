@@ -1,0 +1,146 @@
+"""Export of a fine-tuned encoder to one ONNX file: token ids in, unit vector out, int8 inside.
+
+Token embeddings that come in 4-bit blocks are stored as they are (``GatherBlockQuantized``), so
+nothing is lost on them. Weight matrices become int8 per channel with 7-bit range: without it,
+processors lacking VNNI saturate their 16-bit sums and give other results than those that have it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.quantization import QuantType, quantize_dynamic
+from onnxruntime.transformers.fusion_options import FusionOptions
+from onnxruntime.transformers.optimizer import optimize_model
+
+from critech_training.base_weights import BLOCK
+from critech_training.finetune import call_layer
+from critech_training.torch_encoder import EmbeddingBlocks, TorchEncoder
+
+OPSET = 17
+
+
+class _FromWordEmbeddings(torch.nn.Module):  # type: ignore[misc]
+    """Word embeddings fp32 [1, n_tokens, hidden] to the unit vector [1, hidden], unmasked."""
+
+    def __init__(self, body: torch.nn.Module) -> None:
+        super().__init__()
+        self.embeddings = body.embeddings
+        self.layers = body.encoder.layer
+
+    def forward(self, words: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        hidden = words + self.embeddings.position_embeddings(positions)
+        hidden = hidden + self.embeddings.token_type_embeddings.weight[0]
+        hidden = self.embeddings.LayerNorm(hidden)
+        for layer in self.layers:
+            hidden = call_layer(layer, hidden, None)
+        return torch.nn.functional.normalize(hidden.mean(1), dim=-1)
+
+
+def export_onnx(encoder: TorchEncoder, quantize: bool = True) -> bytes:
+    """Return the encoder as ONNX: input ``input_ids`` int64 [1, n_tokens], output ``embedding``
+    fp32 [1, hidden]. Only BERT-shaped bodies can be exported."""
+    body = encoder.model.eval()
+    if not hasattr(body, "encoder") or not hasattr(body, "embeddings"):
+        raise TypeError(f"only BERT-shaped encoders can be exported, not {type(body).__name__}")
+    body.config._attn_implementation = "eager"
+    hidden_size = body.config.hidden_size
+    with tempfile.TemporaryDirectory() as folder:
+        plain, fused, final = (str(Path(folder) / f"{n}.onnx") for n in ("plain", "fused", "final"))
+        torch.onnx.export(
+            _FromWordEmbeddings(body),
+            (torch.zeros(1, 7, hidden_size), torch.arange(7)[None]),
+            plain,
+            input_names=["words", "positions"],
+            output_names=["embedding"],
+            dynamic_axes={"words": {1: "n_tokens"}, "positions": {1: "n_tokens"}},
+            opset_version=OPSET,
+            dynamo=False,
+        )
+        options = FusionOptions("bert")
+        optimize_model(
+            plain,
+            "bert",
+            num_heads=body.config.num_attention_heads,
+            hidden_size=hidden_size,
+            optimization_options=options,
+            opt_level=0,
+        ).save_model_to_file(fused)
+        if quantize:
+            quantize_dynamic(
+                fused,
+                final,
+                per_channel=True,
+                reduce_range=True,
+                weight_type=QuantType.QInt8,
+                op_types_to_quantize=["MatMul", "Attention"],
+                extra_options={"DefaultTensorType": TensorProto.FLOAT},
+            )
+        model = onnx.load(final if quantize else fused)
+    _prepend_lookup(model, encoder, hidden_size)
+    onnx.checker.check_model(model)
+    data: bytes = model.SerializeToString(deterministic=True)
+    return data
+
+
+def _prepend_lookup(model: onnx.ModelProto, encoder: TorchEncoder, hidden_size: int) -> None:
+    """Replace the inputs ``words`` and ``positions`` by ``input_ids`` and the nodes that derive
+    them from it."""
+    graph = model.graph
+    nodes = [
+        helper.make_node("Shape", ["input_ids"], ["ids_shape"], start=1, end=2),
+        helper.make_node("Squeeze", ["ids_shape"], ["n_tokens"]),
+        helper.make_node("Range", ["zero", "n_tokens", "one"], ["positions_flat"]),
+        helper.make_node("Unsqueeze", ["positions_flat", "axis_zero"], ["positions"]),
+    ]
+    tensors = [
+        numpy_helper.from_array(np.array(0, np.int64), "zero"),
+        numpy_helper.from_array(np.array(1, np.int64), "one"),
+        numpy_helper.from_array(np.array([0], np.int64), "axis_zero"),
+    ]
+    if encoder.blocks is not None:
+        nodes.append(
+            helper.make_node(
+                "GatherBlockQuantized",
+                ["word_blocks", "input_ids", "word_scales"],
+                ["words"],
+                domain="com.microsoft",
+                block_size=BLOCK,
+                gather_axis=0,
+                quantize_axis=1,
+            )
+        )
+        tensors += _block_tensors(encoder.blocks)
+        if not any(opset.domain == "com.microsoft" for opset in model.opset_import):
+            model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    else:
+        weight = encoder.model.embeddings.word_embeddings.weight.detach().numpy()
+        nodes += [
+            helper.make_node("Gather", ["word_table", "input_ids"], ["words_half"]),
+            helper.make_node("Cast", ["words_half"], ["words"], to=TensorProto.FLOAT),
+        ]
+        tensors.append(numpy_helper.from_array(weight.astype(np.float16), "word_table"))
+    old_nodes = list(graph.node)
+    del graph.node[:]
+    graph.node.extend([*nodes, *old_nodes])
+    graph.initializer.extend(tensors)
+    del graph.input[:]
+    graph.input.append(helper.make_tensor_value_info("input_ids", TensorProto.INT64, [1, "n"]))
+
+
+def _block_tensors(blocks: EmbeddingBlocks) -> list[onnx.TensorProto]:
+    """Return the 4-bit values (two to a byte, low nibble first) and their fp32 scales."""
+    nibbles = (blocks.values.astype(np.uint8) & 0x0F).reshape(len(blocks.values), -1, 2)
+    packed = nibbles[..., 0] | (nibbles[..., 1] << 4)
+    values = TensorProto(
+        data_type=TensorProto.INT4,
+        dims=blocks.values.shape,
+        name="word_blocks",
+        raw_data=packed.tobytes(),
+    )
+    return [values, numpy_helper.from_array(blocks.scales, "word_scales")]

@@ -1,0 +1,200 @@
+"""Encoder adaptation: multi-label fine-tuning of the upper layers on the labelled corpus.
+
+Token embeddings and the lower layers stay frozen. Their activations are computed once for each
+text (with and without its title) and kept in memory, so an epoch costs only the upper layers.
+Loss: binary cross-entropy over all labels, positives weighted, strength 1 masked; unit vectors are
+scaled before a linear head. Translated pairs are drawn together by a cosine term.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from critech_training.torch_encoder import TorchEncoder, mean_pool, pad_batch
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class FinetuneConfig:
+    """Hyper-parameters; the defaults are the recipe of the shipped bundle."""
+
+    epochs: int = 4
+    batch_size: int = 16
+    learning_rate: float = 1.5e-4
+    head_learning_rate: float = 1e-3
+    positive_weight: float = 5.0
+    logit_scale: float = 8.0
+    pair_weight: float = 0.5
+    untitled_share: float = 0.3
+    max_tokens: int = 192
+    n_frozen_layers: int = 6
+    warmup_share: float = 0.1
+    seed: int = 20260
+
+
+@dataclass(frozen=True)
+class FinetuneData:
+    """Texts with and without title, strengths int8 [n_texts, n_labels] in {0, 1, 2}, and for each
+    text the row of its translation or -1."""
+
+    titled: Sequence[str]
+    untitled: Sequence[str]
+    strengths: npt.NDArray[np.int8]
+    pair_row: npt.NDArray[np.int64]
+
+
+class _Lower:
+    """Frozen lower part: embeddings and the first layers, cached as fp16 per variant."""
+
+    def __init__(self, encoder: TorchEncoder, config: FinetuneConfig) -> None:
+        self.encoder = encoder
+        self.n_frozen = config.n_frozen_layers
+        self.max_tokens = config.max_tokens
+
+    def cache(self, texts: Sequence[str]) -> list[torch.Tensor]:
+        """Return for each text the activations after the frozen layers, fp16 [tokens, hidden]."""
+        body = self.encoder.model
+        rows = [self.encoder.token_ids(text, self.max_tokens) for text in texts]
+        order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+        pad = self.encoder.special["pad"]
+        out: list[torch.Tensor] = [torch.empty(0)] * len(rows)
+        body.eval()
+        with torch.inference_mode():
+            for start in range(0, len(order), 16):
+                index = order[start : start + 16]
+                ids, mask = pad_batch([rows[i] for i in index], pad)
+                hidden = body.embeddings(input_ids=ids)
+                bias = attention_bias(mask)
+                for layer in body.encoder.layer[: self.n_frozen]:
+                    hidden = call_layer(layer, hidden, bias)
+                for row, i in enumerate(index):
+                    out[i] = hidden[row, : len(rows[i])].to(torch.float16)
+        return [tensor.clone() for tensor in out]
+
+
+def attention_bias(mask: torch.Tensor) -> torch.Tensor:
+    """Return the additive mask [batch, 1, 1, tokens]: 0 where kept, very low where not."""
+    return (1.0 - mask[:, None, None, :].to(torch.float32)) * torch.finfo(torch.float32).min
+
+
+def call_layer(
+    layer: torch.nn.Module, hidden: torch.Tensor, bias: torch.Tensor | None
+) -> torch.Tensor:
+    """Return what one transformer layer makes of hidden states [batch, tokens, hidden]."""
+    output = layer(hidden, bias)
+    return output[0] if isinstance(output, tuple) else output
+
+
+def _pad_cached(rows: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    longest = max(row.shape[0] for row in rows)
+    hidden = torch.zeros((len(rows), longest, rows[0].shape[1]))
+    mask = torch.zeros((len(rows), longest), dtype=torch.long)
+    for i, row in enumerate(rows):
+        hidden[i, : row.shape[0]] = row.to(torch.float32)
+        mask[i, : row.shape[0]] = 1
+    return hidden, mask
+
+
+def finetune(encoder: TorchEncoder, data: FinetuneData, config: FinetuneConfig) -> None:
+    """Fine-tune the encoder's upper layers in place. Deterministic for one seed and machine."""
+    torch.manual_seed(config.seed)
+    rng = random.Random(config.seed)
+    lower = _Lower(encoder, config)
+    titled, untitled = lower.cache(data.titled), lower.cache(data.untitled)
+    log.info("cached the lower %d layers of %d texts", config.n_frozen_layers, len(titled))
+    layers = encoder.model.encoder.layer[config.n_frozen_layers :]
+    head = torch.nn.Linear(titled[0].shape[1], data.strengths.shape[1])
+    torch.nn.init.zeros_(head.weight)
+    torch.nn.init.constant_(head.bias, -2.0)
+    optimizer = torch.optim.AdamW(
+        [
+            {"params": layers.parameters(), "lr": config.learning_rate},
+            {"params": head.parameters(), "lr": config.head_learning_rate},
+        ],
+        weight_decay=0.01,
+    )
+    strengths = torch.from_numpy(data.strengths)
+    batches_per_epoch = math.ceil(len(titled) / config.batch_size)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, _warmup_then_linear(batches_per_epoch * config.epochs, config.warmup_share)
+    )
+    encoder.model.train()
+    for epoch in range(config.epochs):
+        total = 0.0
+        for index in _batches(len(titled), data.pair_row, config.batch_size, rng):
+            rows = [
+                untitled[i] if rng.random() < config.untitled_share else titled[i] for i in index
+            ]
+            hidden, mask = _pad_cached(rows)
+            bias = attention_bias(mask)
+            for layer in layers:
+                hidden = call_layer(layer, hidden, bias)
+            vectors = mean_pool(hidden, mask)
+            loss = _label_loss(head(vectors * config.logit_scale), strengths[index], config)
+            loss = loss + config.pair_weight * _pair_loss(vectors, index, data.pair_row)
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(layers.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+            total += float(loss.detach())
+        log.info("epoch %d of %d: loss %.4f", epoch + 1, config.epochs, total / batches_per_epoch)
+    encoder.model.eval()
+
+
+def _warmup_then_linear(n_steps: int, warmup_share: float):  # type: ignore[no-untyped-def]
+    warmup = max(1, int(n_steps * warmup_share))
+
+    def factor(step: int) -> float:
+        if step < warmup:
+            return (step + 1) / warmup
+        return max(0.0, (n_steps - step) / max(1, n_steps - warmup))
+
+    return factor
+
+
+def _batches(
+    n_texts: int, pair_row: npt.NDArray[np.int64], batch_size: int, rng: random.Random
+) -> list[list[int]]:
+    """Return shuffled batches in which a text and its translation stand side by side."""
+    groups = [[i] for i in range(n_texts) if pair_row[i] < 0]
+    groups += [[i, int(pair_row[i])] for i in range(n_texts) if pair_row[i] > i]
+    rng.shuffle(groups)
+    flat = [i for group in groups for i in group]
+    return [flat[start : start + batch_size] for start in range(0, len(flat), batch_size)]
+
+
+def _label_loss(
+    logits: torch.Tensor, strengths: torch.Tensor, config: FinetuneConfig
+) -> torch.Tensor:
+    target = (strengths == 2).to(logits.dtype)
+    weight = (strengths != 1).to(logits.dtype) * (1.0 + target * (config.positive_weight - 1.0))
+    losses = torch.nn.functional.binary_cross_entropy_with_logits(
+        logits, target, weight=weight, reduction="none"
+    )
+    return losses.sum(1).mean() / 10.0
+
+
+def _pair_loss(
+    vectors: torch.Tensor, index: Sequence[int], pair_row: npt.NDArray[np.int64]
+) -> torch.Tensor:
+    position = {row: at for at, row in enumerate(index)}
+    pairs = [
+        (at, position[int(pair_row[row])])
+        for row, at in position.items()
+        if pair_row[row] > row and int(pair_row[row]) in position
+    ]
+    if not pairs:
+        return vectors.new_zeros(())
+    left = vectors[[a for a, _ in pairs]]
+    right = vectors[[b for _, b in pairs]]
+    return (1.0 - (left * right).sum(1)).mean()

@@ -1,0 +1,242 @@
+"""Fitting of heads, calibration and thresholds on vectors that are already there."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from joblib import Parallel, delayed
+from scipy import sparse
+from scipy.optimize import minimize
+from sklearn.linear_model import LogisticRegression
+
+from critech.decision import Thresholds
+from critech.heads import Calibration, Heads
+from critech.lexical import LexicalVocabulary, count_features
+from critech_training.corpus import ARGUABLE, POSITIVE
+
+FloatArray = npt.NDArray[np.float32]
+Strengths = npt.NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class HeadConfig:
+    """Hyper-parameters of the heads, chosen on the held-out part of the corpus."""
+
+    scale: float = 8.0
+    inverse_regularisation: float = 1.0
+    positive_weight: float = 3.0
+    lexical_weight: float = 1.5
+    min_document_count: int = 4
+    max_features: int = 24_000
+    min_positives: int = 2
+    absent_margin: float = -9.0
+
+
+@dataclass(frozen=True)
+class CalibrationConfig:
+    """Prior strengths of the calibration, and the rules for the thresholds."""
+
+    label_prior: float = 4.0
+    min_positives: int = 5
+    assigned_beta: float = 1.0
+    possible_recall: float = 0.95
+    lowest_possible: float = 0.02
+    threshold_prior: float = 10.0
+
+
+def fit_vocabulary(token_rows: Sequence[Sequence[int]], config: HeadConfig) -> LexicalVocabulary:
+    """Return the features that occur in enough texts, the most frequent first when too many."""
+    documents: Counter[int] = Counter()
+    for ids in token_rows:
+        documents.update(count_features(ids)[0].tolist())
+    frequent = [
+        (key, count) for key, count in documents.items() if count >= config.min_document_count
+    ]
+    frequent.sort(key=lambda pair: (-pair[1], pair[0]))
+    kept = sorted(frequent[: config.max_features])
+    keys = np.array([key for key, _ in kept], dtype=np.uint64)
+    counts = np.array([count for _, count in kept], dtype=np.float64)
+    idf = np.log((1.0 + len(token_rows)) / (1.0 + counts)) + 1.0
+    return LexicalVocabulary(keys, idf.astype(np.float32))
+
+
+def lexical_matrix(
+    vocabulary: LexicalVocabulary, token_rows: Sequence[Sequence[int]]
+) -> sparse.csr_matrix:
+    """Return TF-IDF features, sparse float32 [n_texts, n_features], rows of unit length."""
+    rows = [vocabulary.transform(ids) for ids in token_rows]
+    indptr = np.cumsum([0, *(len(index) for index, _ in rows)])
+    return sparse.csr_matrix(
+        (
+            np.concatenate([weights for _, weights in rows]),
+            np.concatenate([index for index, _ in rows]),
+            indptr,
+        ),
+        shape=(len(rows), len(vocabulary.keys)),
+    )
+
+
+def fit_heads(
+    vectors: FloatArray,
+    token_rows: Sequence[Sequence[int]],
+    strengths: Strengths,
+    config: HeadConfig,
+    n_jobs: int = 2,
+) -> Heads:
+    """Return one logistic regression per label over dense and lexical features.
+
+    Strength 1 is left out of a label's fit. A label with fewer than ``min_positives`` positives
+    gets a constant margin far below any other.
+    """
+    vocabulary = fit_vocabulary(token_rows, config)
+    center = vectors.mean(axis=0).astype(np.float32)
+    dense = sparse.csr_matrix((vectors - center) * np.float32(config.scale))
+    lexical = lexical_matrix(vocabulary, token_rows) * config.lexical_weight
+    X = sparse.hstack([dense, lexical], format="csr")
+    columns = Parallel(n_jobs=n_jobs)(
+        delayed(_fit_label)(X, strengths[:, j], config) for j in range(strengths.shape[1])
+    )
+    weights = np.stack([column[0] for column in columns])
+    n_dense = vectors.shape[1]
+    return Heads(
+        center=center,
+        scale=config.scale,
+        dense=np.ascontiguousarray(weights[:, :n_dense], dtype=np.float32),
+        lexical=np.ascontiguousarray(
+            (weights[:, n_dense:] * config.lexical_weight).T.astype(np.float16).astype(np.float32)
+        ),
+        intercept=np.array([column[1] for column in columns], dtype=np.float32),
+        vocabulary=vocabulary,
+    )
+
+
+def _fit_label(
+    X: sparse.csr_matrix, strengths: Strengths, config: HeadConfig
+) -> tuple[npt.NDArray[np.float64], float]:
+    usable = np.flatnonzero(strengths != ARGUABLE)
+    y = (strengths[usable] == POSITIVE).astype(int)
+    if y.sum() < config.min_positives:
+        return np.zeros(X.shape[1]), config.absent_margin
+    model = LogisticRegression(
+        C=config.inverse_regularisation,
+        class_weight={0: 1.0, 1: config.positive_weight},
+        solver="liblinear",
+        random_state=0,
+        max_iter=500,
+    ).fit(X[usable], y)
+    return model.coef_[0], float(model.intercept_[0])
+
+
+def margins(heads: Heads, vectors: FloatArray, token_rows: Sequence[Sequence[int]]) -> FloatArray:
+    """Return raw margins float32 [n_texts, n_labels]."""
+    rows = [heads.margins(v, tuple(ids)) for v, ids in zip(vectors, token_rows, strict=True)]
+    return np.stack(rows)
+
+
+def fit_calibration(
+    margins_: FloatArray,
+    strengths: Strengths,
+    language_rows: npt.NDArray[np.int64],
+    taxonomy_of: Sequence[str],
+    config: CalibrationConfig,
+) -> Calibration:
+    """Return Platt scaling per language and label, fitted on held-out margins.
+
+    A common slope and offset is fitted for each taxonomy and language over all its labels; a label
+    with enough positives then gets an offset of its own, drawn to the common one by a prior.
+    """
+    n_labels = margins_.shape[1]
+    slope = np.ones((2, n_labels), dtype=np.float32)
+    offset = np.zeros((2, n_labels), dtype=np.float32)
+    fitted = np.zeros((2, n_labels), dtype=bool)
+    for row in (0, 1):
+        texts = np.flatnonzero(language_rows == row)
+        for group in dict.fromkeys(taxonomy_of):
+            columns = np.array([j for j, name in enumerate(taxonomy_of) if name == group])
+            z, y = margins_[np.ix_(texts, columns)], strengths[np.ix_(texts, columns)]
+            used = y != ARGUABLE
+            a, b = _platt(z[used], (y[used] == POSITIVE).astype(float))
+            slope[row, columns] = a
+            offset[row, columns] = b
+            for at, j in enumerate(columns):
+                mask = used[:, at]
+                target = (y[mask, at] == POSITIVE).astype(float)
+                if target.sum() >= config.min_positives:
+                    offset[row, j] = b + _offset_step(a * z[mask, at] + b, target, config)
+                    fitted[row, j] = True
+    return Calibration(slope, offset, fitted)
+
+
+def _platt(z: npt.NDArray[np.floating], y: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """Return slope and offset by maximum likelihood with Platt's smoothed targets."""
+    n_pos, n_neg = y.sum(), (1 - y).sum()
+    target = np.where(y > 0, (n_pos + 1) / (n_pos + 2), 1 / (n_neg + 2))
+    z = z.astype(np.float64)
+
+    def loss(parameters: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+        logits = parameters[0] * z + parameters[1]
+        p = 0.5 * (1 + np.tanh(logits / 2))
+        value = np.sum(np.logaddexp(0, logits) - target * logits)
+        error = p - target
+        return float(value), np.array([np.sum(error * z), np.sum(error)])
+
+    found = minimize(loss, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B")
+    return float(max(found.x[0], 1e-3)), float(found.x[1])
+
+
+def _offset_step(
+    logits: npt.NDArray[np.floating], y: npt.NDArray[np.float64], config: CalibrationConfig
+) -> float:
+    """Return the extra offset of one label: Newton steps under a Gaussian prior around zero."""
+    step = 0.0
+    for _ in range(25):
+        p = 0.5 * (1 + np.tanh((logits + step) / 2))
+        gradient = np.sum(p - y) + config.label_prior * step
+        step -= float(gradient / (np.sum(p * (1 - p)) + config.label_prior))
+    return step
+
+
+def choose_thresholds(
+    scores: FloatArray,
+    strengths: Strengths,
+    language_rows: npt.NDArray[np.int64],
+    taxonomy_of: Sequence[str],
+    config: CalibrationConfig,
+) -> Thresholds:
+    """Return cut-offs per language and taxonomy, chosen on held-out scores.
+
+    ``assigned``: the score at which the taxonomy's micro F1 is highest. ``possible``: the highest
+    score at which micro recall is at least ``possible_recall``, never above ``assigned``. One
+    cut-off serves all labels of a taxonomy, since single labels have too few held-out positives.
+    """
+    n_labels = scores.shape[1]
+    assigned = np.full((2, n_labels), 0.5, dtype=np.float32)
+    possible = np.full((2, n_labels), 0.1, dtype=np.float32)
+    for row in (0, 1):
+        texts = np.flatnonzero(language_rows == row)
+        for group in dict.fromkeys(taxonomy_of):
+            columns = np.array([j for j, name in enumerate(taxonomy_of) if name == group])
+            s, y = scores[np.ix_(texts, columns)], strengths[np.ix_(texts, columns)]
+            used = y != ARGUABLE
+            positive = s[used & (y == POSITIVE)]
+            if not len(positive):
+                continue
+            best = _best_f1(s[used], y[used] == POSITIVE)
+            reach = float(np.quantile(positive, 1 - config.possible_recall, method="lower"))
+            assigned[row, columns] = best
+            possible[row, columns] = min(best, max(reach, config.lowest_possible))
+    return Thresholds(assigned, possible)
+
+
+def _best_f1(scores: FloatArray, positive: npt.NDArray[np.bool_]) -> float:
+    """Return the cut-off with the highest F1, halfway to the next lower score."""
+    order = np.argsort(-scores, kind="stable")
+    hits = np.cumsum(positive[order])
+    f1 = 2 * hits / (np.arange(1, len(order) + 1) + positive.sum())
+    best = int(np.argmax(f1))
+    below = scores[order[best + 1]] if best + 1 < len(order) else 0.0
+    return float((scores[order[best]] + below) / 2)

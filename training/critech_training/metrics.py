@@ -1,0 +1,175 @@
+"""Metrics of a multi-label ranking, with strength 1 left out and bootstrap intervals over texts.
+
+Shapes throughout: ``scores`` float [n_texts, n_labels], ``strengths`` int8 of the same shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from critech_training.corpus import ARGUABLE, POSITIVE
+
+Scores = npt.NDArray[np.floating]
+Strengths = npt.NDArray[np.int8]
+Decided = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A value with its 95 % percentile bootstrap interval. NaN where it is undefined."""
+
+    value: float
+    low: float
+    high: float
+
+    def as_dict(self) -> dict[str, float | None]:
+        """Return the JSON form, undefined values as null."""
+        return {name: None if np.isnan(v) else round(float(v), 4) for name, v in vars(self).items()}
+
+
+def average_precision(scores: Scores, positive: Decided) -> float:
+    """Return the average precision of a ranking; ties count as one step. NaN without positives."""
+    n_positive = int(positive.sum())
+    if n_positive == 0:
+        return float("nan")
+    order = np.argsort(-scores, kind="stable")
+    ranked, hits = scores[order], np.cumsum(positive[order])
+    last_of_tie = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
+    precision = hits[last_of_tie] / (last_of_tie + 1)
+    recall = hits[last_of_tie] / n_positive
+    return float(np.sum(np.diff(recall, prepend=0.0) * precision))
+
+
+def mean_average_precision(scores: Scores, strengths: Strengths, min_positives: int) -> float:
+    """Return the mean over labels with enough positives. NaN when there is none."""
+    values = [
+        average_precision(scores[used, j], strengths[used, j] == POSITIVE)
+        for j in range(scores.shape[1])
+        if (strengths[:, j] == POSITIVE).sum() >= min_positives
+        and (used := strengths[:, j] != ARGUABLE) is not None
+    ]
+    return float(np.mean(values)) if values else float("nan")
+
+
+def micro_f1(decided: Decided, strengths: Strengths) -> float:
+    """Return F1 over all text-label pairs except those of strength 1."""
+    used = strengths != ARGUABLE
+    hit = (decided & (strengths == POSITIVE)).sum()
+    total = (decided & used).sum() + (strengths == POSITIVE).sum()
+    return float(2 * hit / total) if total else float("nan")
+
+
+def macro_f1(decided: Decided, strengths: Strengths, min_positives: int) -> float:
+    """Return the mean F1 over labels with enough positives."""
+    values = [
+        micro_f1(decided[:, [j]], strengths[:, [j]])
+        for j in range(strengths.shape[1])
+        if (strengths[:, j] == POSITIVE).sum() >= min_positives
+    ]
+    return float(np.mean(values)) if values else float("nan")
+
+
+def recall(decided: Decided, strengths: Strengths) -> float:
+    """Return the share of positives that are decided for."""
+    positives = (strengths == POSITIVE).sum()
+    return float((decided & (strengths == POSITIVE)).sum() / positives) if positives else np.nan
+
+
+def top_k_hit(scores: Scores, strengths: Strengths, k: int) -> float:
+    """Return the share of texts with a positive whose k best labels hold one. Labels of strength 1
+    are taken out of a text's ranking first."""
+    texts = (strengths == POSITIVE).any(axis=1)
+    if not texts.any():
+        return float("nan")
+    ranked = np.where(strengths == ARGUABLE, -np.inf, scores)[texts]
+    best = np.argsort(-ranked, axis=1, kind="stable")[:, :k]
+    hits = np.take_along_axis(strengths[texts] == POSITIVE, best, axis=1).any(axis=1)
+    return float(hits.mean())
+
+
+def calibration_error(
+    scores: Scores, strengths: Strengths, lowest: float = 0.0, n_bins: int = 10
+) -> float:
+    """Return the expected calibration error over pairs scored ``lowest`` or more: the mean gap
+    between score and frequency in bins of equal width, weighted by their size."""
+    used = (strengths != ARGUABLE) & (scores >= lowest)
+    if not used.any():
+        return float("nan")
+    s, y = scores[used], strengths[used] == POSITIVE
+    bins = np.minimum((s * n_bins).astype(int), n_bins - 1)
+    gaps = [
+        abs(s[bins == b].mean() - y[bins == b].mean()) * (bins == b).mean() for b in np.unique(bins)
+    ]
+    return float(np.sum(gaps))
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Scores and decisions for the labels of one taxonomy on a set of texts."""
+
+    scores: Scores
+    strengths: Strengths
+    assigned: Decided
+    possible: Decided
+
+    def take(self, rows: npt.NDArray[np.integer]) -> Slice:
+        """Return the slice for some of the texts, repeats allowed."""
+        return Slice(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+
+
+def metric_functions(
+    min_positives: int, scored_labels: npt.NDArray[np.integer]
+) -> dict[str, Callable[[Slice], float]]:
+    """Return the metrics by name. Mean average precision and macro F1 are over
+    ``scored_labels``, fixed beforehand so that resampling does not change which labels count."""
+
+    def over_scored(measure: Callable[..., float], name: str) -> Callable[[Slice], float]:
+        def value(s: Slice) -> float:
+            return measure(getattr(s, name)[:, scored_labels], s.strengths[:, scored_labels], 1)
+
+        return value
+
+    return {
+        "mean_average_precision": over_scored(mean_average_precision, "scores"),
+        "micro_f1": lambda s: micro_f1(s.assigned, s.strengths),
+        "macro_f1": over_scored(macro_f1, "assigned"),
+        "recall_possible": lambda s: recall(s.possible, s.strengths),
+        "top_1_hit": lambda s: top_k_hit(s.scores, s.strengths, 1),
+        "top_3_hit": lambda s: top_k_hit(s.scores, s.strengths, 3),
+        "calibration_error": lambda s: calibration_error(s.scores, s.strengths),
+        "calibration_error_from_0.1": lambda s: calibration_error(s.scores, s.strengths, 0.1),
+        "flag_rate": lambda s: float(s.possible.any(axis=1).mean()),
+    }
+
+
+def summarise(
+    data: Slice, min_positives: int = 3, n_resamples: int = 200, seed: int = 0
+) -> dict[str, Any]:
+    """Return sample sizes and every metric with its interval, JSON-ready."""
+    counts = (data.strengths == POSITIVE).sum(axis=0)
+    scored = np.flatnonzero(counts >= min_positives)
+    functions = metric_functions(min_positives, scored)
+    rng = np.random.default_rng(seed)
+    n_texts = len(data.scores)
+    resamples = [data.take(rng.integers(0, n_texts, n_texts)) for _ in range(n_resamples)]
+    metrics = {}
+    for name, function in functions.items():
+        values = np.array([function(resample) for resample in resamples])
+        values = values[~np.isnan(values)]
+        low, high = np.quantile(values, [0.025, 0.975]) if len(values) else (np.nan, np.nan)
+        metrics[name] = Interval(function(data), low, high).as_dict()
+    return {
+        "n_texts": n_texts,
+        "n_labels": data.scores.shape[1],
+        "n_labels_scored": len(scored),
+        "min_positives": min_positives,
+        "n_positives": int(counts.sum()),
+        "n_positives_scored": int(counts[scored].sum()),
+        "n_texts_with_positive": int((data.strengths == POSITIVE).any(axis=1).sum()),
+        "metrics": metrics,
+    }

@@ -1,0 +1,67 @@
+"""The model card that travels in a bundle: written from the manifest and the held-out report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from critech_training.evaluate import markdown_table
+
+CARD = """# critech bundle
+
+Maps a patent abstract or a product description, in English or Japanese, onto four government
+lists of critical technologies, with a calibrated score and a decision for each label.
+
+## Intended use
+
+Screening and sorting by people: which filings or products deserve a closer look under which label.
+Not a determination of any legal status. The absence of a label is not clearance.
+
+## Model
+
+Encoder: {base}, its upper layers fine-tuned, exported to ONNX (int8 weights, 4-bit token
+embeddings, vocabulary reduced to English and Japanese). Heads: one logistic regression per label
+over the dense vector and TF-IDF of tokens. Scores: Platt scaling per label and language on texts
+that neither encoder nor heads were fitted on.
+
+## Data
+
+{n_texts} texts written for this project ({n_en} English, {n_ja} Japanese), none copied, none made
+by template; version {corpus_version}, digest `{corpus_digest}`. {n_held_out} of them are held out
+for calibration, thresholds and the table below. The labels were given by the writers of the texts
+under one annotation manual; they are not determinations by any authority.
+
+## Held-out figures
+
+{n_held_out} held-out texts of the same corpus, written by the same hands: these figures show how
+well the bundle does on text like its training text, **not** on real patents, and the thresholds
+and the calibration were chosen on this very part. 95 % bootstrap intervals in brackets; mean
+average precision over labels with at least {min_positives} positives.
+
+{table}
+
+Figures on real patents stand in `docs/model-card.md` of the project, with their command.
+
+## Known limits
+
+- Written examples differ from real filings: expect lower precision on ordinary patents.
+- Labels with few examples are calibrated by their taxonomy's common fit (`calibrated: false`).
+- Languages other than English and Japanese are answered, with a warning, without any claim.
+- Very short texts (a title alone) and texts far from any technology get scores that mean little.
+"""
+
+
+def model_card(training: Mapping[str, Any], report: Mapping[str, Any]) -> str:
+    """Return the card in Markdown."""
+    n_texts = training["n_texts"]
+    return CARD.format(
+        base=training["base"],
+        n_texts=n_texts["fit"] + n_texts["held_out"],
+        n_en=n_texts["en"],
+        n_ja=n_texts["ja"],
+        n_held_out=n_texts["held_out"],
+        corpus_version=training["corpus_version"],
+        corpus_digest=training["corpus_digest"],
+        min_positives=next(iter(report["taxonomies"].values()))["min_positives"],
+        table=markdown_table(report),
+    )

@@ -1,0 +1,284 @@
+"""The training pipeline: corpus to bundle, reproducible to the byte on one machine."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from critech.bundle import BundleContent, read_bundle, write_bundle
+from critech.classifier import Classifier
+from critech.decision import lift_parents
+from critech.encoder import EncoderConfig, OnnxEncoder
+from critech.heads import LANGUAGE_ROW
+from critech.text import compose_document
+from critech_labels import Taxonomy, load_taxonomies
+from critech_labels.export import snapshot
+from critech_training.corpus import (
+    CORPUS_VERSION,
+    HELD_OUT_PERCENT,
+    POSITIVE,
+    Record,
+    digest,
+    is_held_out,
+    pair_rows,
+    strengths,
+)
+from critech_training.evaluate import GoldText, evaluate
+from critech_training.export import export_onnx
+from critech_training.finetune import FinetuneConfig, FinetuneData, finetune
+from critech_training.fit import (
+    CalibrationConfig,
+    HeadConfig,
+    choose_thresholds,
+    fit_calibration,
+    fit_heads,
+    margins,
+)
+from critech_training.model_card import model_card
+from critech_training.torch_encoder import (
+    PACKED_BASE,
+    TorchEncoder,
+    has_weights,
+    load_base,
+    restore_weights,
+    save_encoder,
+)
+
+log = logging.getLogger(__name__)
+
+CHUNK_TOKENS = 512
+MAX_CHUNKS = 32
+LEXICAL_DTYPE = np.float16
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that decides a bundle besides corpus and code."""
+
+    name: str = "default"
+    version: str = "0.1.0"
+    base: str = PACKED_BASE
+    finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
+    heads: HeadConfig = field(default_factory=HeadConfig)
+    calibration: CalibrationConfig = field(default_factory=CalibrationConfig)
+    threads: int = 2
+
+
+def label_order(taxonomies: Sequence[Taxonomy]) -> tuple[str, ...]:
+    """Return all label ids in taxonomy order: the order of every label array of a bundle."""
+    return tuple(label.id for taxonomy in taxonomies for label in taxonomy.labels)
+
+
+def train(
+    records: Sequence[Record],
+    out: Path,
+    config: TrainConfig | None = None,
+    encoder_dir: Path | None = None,
+) -> dict[str, Any]:
+    """Train a bundle on a corpus, write it to ``out`` and return its held-out report.
+
+    With ``encoder_dir`` an encoder that was saved there is used again, or one is fine-tuned and
+    saved there when the folder is empty; heads, calibration and thresholds are always fitted.
+    """
+    import torch
+
+    config = config or TrainConfig()
+    torch.set_num_threads(config.threads)
+    torch.use_deterministic_algorithms(True)
+    taxonomies = list(load_taxonomies().values())
+    labels = label_order(taxonomies)
+    fit_part = [record for record in records if not is_held_out(record)]
+    held_out = [record for record in records if is_held_out(record)]
+    if not fit_part or not held_out:
+        raise ValueError("the corpus is too small to be split")
+    log.info("%d texts to fit on, %d held out", len(fit_part), len(held_out))
+
+    encoder = load_base(config.base)
+    if encoder_dir is not None and has_weights(encoder_dir):
+        restore_weights(encoder, encoder_dir)
+    else:
+        finetune(encoder, _finetune_data(fit_part, labels), config.finetune)
+        if encoder_dir is not None:
+            save_encoder(encoder, encoder_dir)
+    content = fit_bundle(encoder, fit_part, held_out, taxonomies, config)
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / "draft"
+        write_bundle(content, draft)
+        report = held_out_report(draft, held_out, config.threads)
+    final = {**vars(content), "metrics": report}
+    final["model_card"] = model_card(final["training"], report)
+    write_bundle(BundleContent(**final), out)
+    return report
+
+
+def _finetune_data(records: Sequence[Record], labels: Sequence[str]) -> FinetuneData:
+    return FinetuneData(
+        titled=[compose_document(record.title, record.text) for record in records],
+        untitled=[compose_document(None, record.text) for record in records],
+        strengths=strengths([record.labels for record in records], labels),
+        pair_row=pair_rows(records),
+    )
+
+
+def fit_bundle(
+    encoder: TorchEncoder,
+    fit_part: Sequence[Record],
+    held_out: Sequence[Record],
+    taxonomies: Sequence[Taxonomy],
+    config: TrainConfig,
+) -> BundleContent:
+    """Export the encoder and fit heads, calibration and thresholds on what the exported file
+    gives, so that quantisation is part of what they are fitted to."""
+    labels = label_order(taxonomies)
+    encoder_config = EncoderConfig(
+        prefix=encoder.prefix,
+        bos=encoder.special["bos"],
+        eos=encoder.special["eos"],
+        chunk_tokens=CHUNK_TOKENS,
+        max_chunks=MAX_CHUNKS,
+        dimension=encoder.model.config.hidden_size,
+    )
+    onnx_bytes = export_onnx(encoder)
+    tokenizer_bytes = encoder.tokenizer.to_str().encode()
+    onnx_encoder = OnnxEncoder(onnx_bytes, tokenizer_bytes, encoder_config)
+    embedded = {
+        name: [onnx_encoder.embed(compose_document(r.title, r.text)) for r in part]
+        for name, part in (("fit", fit_part), ("held_out", held_out))
+    }
+    log.info("embedded %d texts with the exported encoder", len(fit_part) + len(held_out))
+    vectors = {name: np.stack([e.vector for e in part]) for name, part in embedded.items()}
+    tokens = {name: [e.token_ids for e in part] for name, part in embedded.items()}
+    y_fit = strengths([record.labels for record in fit_part], labels)
+    y_held = strengths([record.labels for record in held_out], labels)
+    heads = fit_heads(vectors["fit"], tokens["fit"], y_fit, config.heads, config.threads)
+    groups = [_calibration_group(label) for label in labels]
+    rows = np.array([LANGUAGE_ROW[record.language] for record in held_out])
+    z = margins(heads, vectors["held_out"], tokens["held_out"])
+    calibration = fit_calibration(z, y_held, rows, groups, config.calibration)
+    parents = _parents(taxonomies, labels)
+    scores = np.stack(
+        [
+            lift_parents(calibration.scores(z[i], record.language), parents)
+            for i, record in enumerate(held_out)
+        ]
+    )
+    thresholds = choose_thresholds(scores, y_held, rows, groups, config.calibration)
+    return BundleContent(
+        name=config.name,
+        version=config.version,
+        encoder_config=encoder_config,
+        encoder_bytes=onnx_bytes,
+        tokenizer_bytes=tokenizer_bytes,
+        labels=labels,
+        snapshot={"taxonomies": [snapshot(taxonomy) for taxonomy in taxonomies]},
+        arrays={
+            "center": heads.center,
+            "dense": heads.dense,
+            "lexical": heads.lexical.astype(LEXICAL_DTYPE),
+            "intercept": heads.intercept,
+            "lexical_keys": heads.vocabulary.keys,
+            "lexical_idf": heads.vocabulary.idf,
+            "slope": calibration.slope,
+            "offset": calibration.offset,
+            "fitted": calibration.fitted,
+            "assigned": thresholds.assigned,
+            "possible": thresholds.possible,
+        },
+        scale=heads.scale,
+        metrics={},
+        model_card="",
+        training=provenance(encoder, fit_part, held_out, labels, config),
+    )
+
+
+def _calibration_group(label: str) -> str:
+    """Return what shares a common calibration: a taxonomy, its sub-items apart."""
+    taxonomy, _, code = label.partition(":")
+    return f"{taxonomy} sub-items" if "." in code else taxonomy
+
+
+def _parents(taxonomies: Sequence[Taxonomy], labels: Sequence[str]) -> list[int | None]:
+    position = {label: i for i, label in enumerate(labels)}
+    return [
+        None if label.parent is None else position[f"{taxonomy.id}:{label.parent}"]
+        for taxonomy in taxonomies
+        for label in taxonomy.labels
+    ]
+
+
+def provenance(
+    encoder: TorchEncoder,
+    fit_part: Sequence[Record],
+    held_out: Sequence[Record],
+    labels: Sequence[str],
+    config: TrainConfig,
+) -> dict[str, Any]:
+    """Return what a manifest says about how its bundle came to be."""
+    everything = [*fit_part, *held_out]
+    counts = {
+        label: {
+            language: sum(
+                record.language == language and record.labels.get(label) == POSITIVE
+                for record in everything
+            )
+            for language in ("en", "ja")
+        }
+        for label in labels
+    }
+    packages = (
+        "numpy",
+        "onnx",
+        "onnxruntime",
+        "scikit-learn",
+        "tokenizers",
+        "torch",
+        "transformers",
+    )
+    return {
+        "base": encoder.base,
+        "corpus_version": CORPUS_VERSION,
+        "corpus_digest": digest(sorted(everything, key=lambda record: record.id)),
+        "n_texts": {
+            "fit": len(fit_part),
+            "held_out": len(held_out),
+            "en": sum(record.language == "en" for record in everything),
+            "ja": sum(record.language == "ja" for record in everything),
+        },
+        "held_out_percent": HELD_OUT_PERCENT,
+        "positives": counts,
+        "config": {
+            name: asdict(getattr(config, name)) for name in ("finetune", "heads", "calibration")
+        },
+        "packages": {name: metadata.version(name) for name in packages},
+        "python": platform.python_version(),
+    }
+
+
+def held_out_report(bundle: Path, held_out: Sequence[Record], threads: int) -> dict[str, Any]:
+    """Return the evaluation of a bundle on the held-out part, in all and per language."""
+    texts = [
+        GoldText(record.id, record.title, record.text, record.labels, record.language)
+        for record in held_out
+    ]
+    with Classifier(read_bundle(bundle), threads) as classifier:
+        report = {
+            "data": "held-out part of the training corpus",
+            **evaluate(classifier, texts, min_positives=3),
+        }
+        del report["bundle"]
+        report["languages"] = {
+            language: evaluate(
+                classifier, [t for t in texts if t.language == language], min_positives=3
+            )["taxonomies"]
+            for language in ("en", "ja")
+            if any(t.language == language for t in texts)
+        }
+    return report
