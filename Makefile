@@ -1,0 +1,43 @@
+# Two commands do everything on a fresh machine: `make serve` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# A CPU build of torch; see docs/training.md for machines whose index has only CUDA builds.
+TORCH ?= torch==2.13.0
+
+.PHONY: serve test check train bench clean
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.serve: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet --editable '.[service]'
+	touch $@
+
+$(VENV)/.dev: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet '$(TORCH)'
+	$(BIN)/pip install --quiet --editable '.[service,training,dev]'
+	touch $@ $(VENV)/.serve
+
+serve: $(VENV)/.serve  ## install, then serve the default bundle (CRITECH_HOST, CRITECH_PORT)
+	$(BIN)/critech serve
+
+test: $(VENV)/.dev  ## install, then pass every test
+	$(BIN)/pytest
+
+check: $(VENV)/.dev  ## lint, types, import contract
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+train: $(VENV)/.dev  ## corpus to default bundle
+	$(BIN)/critech train
+
+bench: $(VENV)/.dev  ## documents per second, side by side in one run
+	$(BIN)/python benchmarks/throughput.py
+
+clean:
+	rm -rf $(VENV)

@@ -1,0 +1,152 @@
+import json
+import re
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import pytest
+from critech_labels import load_taxonomies
+from critech_training.corpus import (
+    CorpusError,
+    Record,
+    default_corpus_dir,
+    digest,
+    is_held_out,
+    load_corpus,
+    pair_rows,
+    strengths,
+)
+from critech_training.train import label_order
+
+TAXONOMIES = load_taxonomies()
+ORDER = label_order(list(TAXONOMIES.values()))
+GOOD = {
+    "id": "a-1",
+    "language": "en",
+    "register": "abstract",
+    "kind": "pos",
+    "title": None,
+    "text": "A torpedo tube.",
+    "labels": {"jp-critical-20:16": 2},
+}
+
+
+@pytest.fixture(scope="module")
+def corpus() -> list[Record]:
+    return load_corpus(default_corpus_dir(), ORDER)
+
+
+def test_size_languages_and_negatives(corpus: list[Record]) -> None:
+    languages = Counter(record.language for record in corpus)
+    kinds = Counter(record.kind for record in corpus)
+    assert len(corpus) >= 2500
+    assert languages["ja"] >= 1000
+    assert kinds["hard"] + kinds["plain"] >= 600
+    assert {record.register for record in corpus} >= {"abstract", "claim", "shop", "project"}
+
+
+def test_every_label_has_positives_in_both_languages(corpus: list[Record]) -> None:
+    found: dict[str, set[str]] = defaultdict(set)
+    for record in corpus:
+        for label, strength in record.labels.items():
+            if strength == 2:
+                found[label].add(record.language)
+    assert [label for label in ORDER if found[label] != {"en", "ja"}] == []
+
+
+def test_plain_negatives_are_plain(corpus: list[Record]) -> None:
+    wrong = [r.id for r in corpus if r.kind == "plain" and 2 in r.labels.values()]
+    assert wrong == []
+
+
+def test_pairs_have_the_same_labels_and_stay_together(corpus: list[Record]) -> None:
+    by_id = {record.id: record for record in corpus}
+    pairs = [(by_id[record.pair_of], record) for record in corpus if record.pair_of]
+    assert len(pairs) >= 500
+    for source, translation in pairs:
+        assert (source.language, translation.language) == ("en", "ja"), translation.id
+        assert source.labels == translation.labels, translation.id
+        assert is_held_out(source) == is_held_out(translation), translation.id
+
+
+def test_no_text_names_its_narrow_label(corpus: list[Record]) -> None:
+    titles = {
+        label.id: (label.title.en.lower(), label.title.ja)
+        for taxonomy in TAXONOMIES.values()
+        for label in taxonomy.labels
+        if taxonomy.id in ("jp-secret-patent-25", "jp-kprogram-50") and len(label.title.ja) > 8
+    }
+    leaks = [
+        (record.id, label)
+        for record in corpus
+        for label in record.labels
+        if label in titles and any(title in record.text.lower() for title in titles[label])
+    ]
+    assert leaks == []
+
+
+def test_no_two_texts_are_nearly_the_same(corpus: list[Record]) -> None:
+    """No pair of texts shares 0.6 of its 8-character shingles."""
+    shingles = []
+    places = defaultdict(list)
+    for row, record in enumerate(corpus):
+        text = re.sub(r"\s+", " ", record.text.lower())
+        found = {text[i : i + 8] for i in range(max(1, len(text) - 7))}
+        shingles.append(found)
+        for shingle in sorted(found)[::3]:
+            places[shingle].append(row)
+    shared: Counter[tuple[int, int]] = Counter()
+    for rows in places.values():
+        if len(rows) <= 20:
+            shared.update((a, b) for i, a in enumerate(rows) for b in rows[i + 1 :])
+    close = [
+        (corpus[a].id, corpus[b].id)
+        for (a, b), count in shared.items()
+        if count > 10 and len(shingles[a] & shingles[b]) / len(shingles[a] | shingles[b]) > 0.6
+    ]
+    assert close == []
+
+
+def test_about_an_eighth_is_held_out(corpus: list[Record]) -> None:
+    share = sum(map(is_held_out, corpus)) / len(corpus)
+    assert 0.09 < share < 0.15
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"language": "de"}, "language is 'de'"),
+        ({"register": "poem"}, "register is 'poem'"),
+        ({"kind": "odd"}, "kind is 'odd'"),
+        ({"text": " "}, "text is empty"),
+        ({"labels": {"jp-critical-20:21": 2}}, "unknown label 'jp-critical-20:21'"),
+        ({"labels": {"jp-critical-20:16": 3}}, "has strength 3"),
+        ({"labels": {"us-ecra-14:02.iv": 2, "us-ecra-14:02": 1}}, "stronger than its category"),
+        ({"pair_of": "a-9"}, "pair_of 'a-9' does not exist"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+def test_bad_records_are_named(tmp_path: Path, change: dict[str, object], message: str) -> None:
+    (tmp_path / "part.jsonl").write_text(json.dumps({**GOOD, **change}))
+    with pytest.raises(CorpusError, match=re.escape(message)):
+        load_corpus(tmp_path, ORDER)
+
+
+def test_repeats_and_emptiness_are_named(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="no records"):
+        load_corpus(tmp_path, ORDER)
+    (tmp_path / "part.jsonl").write_text("\n".join([json.dumps(GOOD)] * 2))
+    with pytest.raises(CorpusError, match=r"repeated ids: \['a-1'\]"):
+        load_corpus(tmp_path, ORDER)
+
+
+def test_strengths_pairs_and_digest() -> None:
+    source = Record(**GOOD)  # type: ignore[arg-type]
+    translation = Record(**{**GOOD, "id": "a-2", "language": "ja", "pair_of": "a-1"})  # type: ignore[arg-type]
+    other = Record(**{**GOOD, "id": "a-3", "labels": {}})  # type: ignore[arg-type]
+    matrix = strengths([source.labels, other.labels], ORDER)
+    assert matrix.shape == (2, 155)
+    assert matrix[0].tolist().index(2) == ORDER.index("jp-critical-20:16")
+    assert matrix[1].sum() == 0
+    assert pair_rows([source, other, translation]).tolist() == [2, -1, 0]
+    assert digest([source]) == digest([Record(**GOOD)])  # type: ignore[arg-type]
+    assert digest([source]) != digest([other])

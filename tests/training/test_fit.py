@@ -1,0 +1,71 @@
+import numpy as np
+from critech_training.fit import (
+    CalibrationConfig,
+    HeadConfig,
+    choose_thresholds,
+    fit_calibration,
+    fit_heads,
+    fit_vocabulary,
+    margins,
+)
+
+CONFIG = HeadConfig(min_document_count=2)
+
+
+def test_the_vocabulary_keeps_what_is_frequent() -> None:
+    vocabulary = fit_vocabulary([[1, 2], [1, 2], [1, 3]], CONFIG)
+    assert vocabulary.keys.tolist() == [1 << 32, (1 << 32) + 3, 2 << 32]
+    assert np.all(np.diff(vocabulary.idf[[0, 2]]) > 0)
+    few = fit_vocabulary([[1, 2], [1, 2], [1, 3]], HeadConfig(min_document_count=2, max_features=1))
+    assert few.keys.tolist() == [1 << 32]
+
+
+def test_heads_separate_what_is_separable_and_mask_strength_1() -> None:
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(60, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    strengths = np.zeros((60, 3), dtype=np.int8)
+    strengths[vectors[:, 0] > 0.3, 0] = 2
+    strengths[0, 2] = 2  # a single positive is too few
+    tokens = [[row % 5, 7] for row in range(60)]
+    heads = fit_heads(vectors, tokens, strengths, CONFIG, n_jobs=1)
+    z = margins(heads, vectors, tokens)
+    positive = strengths[:, 0] == 2
+    assert z[positive, 0].min() > z[~positive, 0].max() - 1.0
+    assert np.all(z[:, 1:] == CONFIG.absent_margin)
+    flipped = strengths.copy()
+    flipped[positive, 0] = 1
+    assert np.all(margins(fit_heads(vectors, tokens, flipped, CONFIG, 1), vectors, tokens)[:, 0] < 0)
+
+
+def test_calibration_recovers_probabilities_per_language() -> None:
+    rng = np.random.default_rng(1)
+    z = rng.normal(size=(4000, 2)).astype(np.float32) * 2
+    rows = np.arange(4000) % 2
+    true = 1 / (1 + np.exp(-(np.where(rows[:, None] == 0, 1.5, 0.5) * z - 1)))
+    strengths = (rng.random(z.shape) < true).astype(np.int8) * 2
+    found = fit_calibration(z, strengths, rows, ["a", "a"], CalibrationConfig())
+    np.testing.assert_allclose(found.slope[:, 0], [1.5, 0.5], atol=0.15)
+    np.testing.assert_allclose(found.offset, -1, atol=0.2)
+    assert found.fitted.all()
+
+
+def test_a_label_with_few_positives_takes_the_common_fit() -> None:
+    z = np.array([[2.0, 2.0], [-2.0, -2.0]] * 50, dtype=np.float32)
+    strengths = np.zeros((100, 2), dtype=np.int8)
+    strengths[::2, 0] = 2
+    strengths[0, 1] = 2
+    found = fit_calibration(z, strengths, np.zeros(100, int), ["a", "a"], CalibrationConfig())
+    assert found.fitted[0].tolist() == [True, False]
+    assert not found.fitted[1].any()
+    assert found.slope[0, 0] == found.slope[0, 1]
+
+
+def test_thresholds_follow_their_rules() -> None:
+    scores = np.array([[0.9], [0.8], [0.4], [0.7], [0.1]], dtype=np.float32)
+    strengths = np.array([[2], [2], [2], [0], [0]], dtype=np.int8)
+    found = choose_thresholds(scores, strengths, np.zeros(5, int), ["a"], CalibrationConfig())
+    assert 0.1 < found.assigned[0, 0] < 0.4  # best F1 takes all three
+    assert found.possible[0, 0] <= found.assigned[0, 0]
+    assert (scores[strengths == 2] >= found.possible[0, 0]).mean() >= 0.95
+    assert found.assigned[1, 0] == 0.5  # no Japanese text to choose by

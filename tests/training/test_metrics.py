@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+from critech_training.metrics import (
+    Slice,
+    average_precision,
+    calibration_error,
+    macro_f1,
+    mean_average_precision,
+    micro_f1,
+    recall,
+    summarise,
+    top_k_hit,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from sklearn.metrics import average_precision_score
+
+STRENGTHS = np.array([[2, 0, 1], [0, 2, 0], [2, 0, 0], [0, 0, 0]], dtype=np.int8)
+SCORES = np.array([[0.9, 0.2, 0.95], [0.4, 0.3, 0.6], [0.35, 0.1, 0.1], [0.2, 0.1, 0.0]])
+
+
+@given(
+    arrays(np.float64, 20, elements=st.sampled_from([0.1, 0.2, 0.5, 0.7])),
+    arrays(bool, 20).filter(lambda y: y.any()),
+)
+def test_average_precision_agrees_with_scikit_learn(s: np.ndarray, y: np.ndarray) -> None:
+    assert average_precision(s, y) == pytest.approx(average_precision_score(y, s))
+
+
+def test_strength_1_is_neither_right_nor_wrong() -> None:
+    decided = SCORES > 0.5
+    assert micro_f1(decided, STRENGTHS) == pytest.approx(2 * 1 / (2 + 3))
+    without = decided.copy()
+    without[0, 2] = False
+    assert micro_f1(without, STRENGTHS) == micro_f1(decided, STRENGTHS)
+    assert mean_average_precision(SCORES, STRENGTHS, 2) == pytest.approx((1 + 2 / 3) / 2)
+
+
+def test_top_k_leaves_arguable_labels_out() -> None:
+    assert top_k_hit(SCORES, STRENGTHS, 1) == pytest.approx(2 / 3)
+    assert top_k_hit(SCORES, STRENGTHS, 3) == 1.0
+
+
+def test_recall_and_macro_f1() -> None:
+    assert recall(SCORES > 0.3, STRENGTHS) == pytest.approx(2 / 3)
+    assert macro_f1(SCORES > 0.3, STRENGTHS, 2) == pytest.approx(2 * 2 / (3 + 2))
+
+
+def test_calibration_error() -> None:
+    scores = np.full((100, 1), 0.25)
+    strengths = np.zeros((100, 1), dtype=np.int8)
+    strengths[:25] = 2
+    assert calibration_error(scores, strengths) == pytest.approx(0.0)
+    assert calibration_error(scores + 0.3, strengths) == pytest.approx(0.3)
+    assert np.isnan(calibration_error(scores, strengths, lowest=0.5))
+
+
+def test_summary_has_sizes_and_intervals_that_hold_the_value() -> None:
+    rng = np.random.default_rng(0)
+    strengths = (rng.random((80, 4)) < 0.2).astype(np.int8) * 2
+    scores = np.clip(strengths / 2 * 0.4 + rng.random((80, 4)) * 0.6, 0, 1)
+    found = summarise(Slice(scores, strengths, scores > 0.5, scores > 0.2), n_resamples=100)
+    assert (found["n_texts"], found["n_labels"]) == (80, 4)
+    assert found["n_positives"] == int((strengths == 2).sum())
+    for name, metric in found["metrics"].items():
+        if not name.startswith("calibration"):
+            assert metric["low"] <= metric["value"] <= metric["high"], name
+
+
+def test_no_positives_give_null_not_zero() -> None:
+    empty = Slice(SCORES, np.zeros_like(STRENGTHS), SCORES > 0.5, SCORES > 0.2)
+    metrics = summarise(empty, n_resamples=5)["metrics"]
+    assert metrics["mean_average_precision"]["value"] is None
+    assert metrics["top_1_hit"]["value"] is None
+    assert metrics["recall_possible"]["value"] is None

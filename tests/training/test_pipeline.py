@@ -1,0 +1,126 @@
+"""The training run end to end, on the tiny bundle, and its parts."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from critech import Classifier
+from critech.bundle import read_bundle
+from critech.cli import main
+from critech_training.base_weights import packed_path, read_packed
+from critech_training.vocabulary import build_tokenizer, keeps, kept_ids
+
+
+def test_the_tiny_run_gives_a_whole_bundle(tiny_bundle: Path) -> None:
+    bundle = read_bundle(tiny_bundle)
+    training = bundle.manifest["training"]
+    assert training["n_texts"]["fit"] + training["n_texts"]["held_out"] == 160
+    assert re.fullmatch(r"sha256:[0-9a-f]{64}", training["corpus_digest"])
+    assert training["packages"]["onnxruntime"]
+    assert bundle.metrics["n_texts"] == training["n_texts"]["held_out"]
+    assert "| jp-critical-20 |" in (tiny_bundle / "MODEL_CARD.md").read_text()
+    with Classifier(bundle, threads=1) as classifier:
+        result = classifier.classify(["A battery with a solid electrolyte."]).results[0]
+    assert len(result.taxonomies) == 4
+
+
+def test_the_exported_encoder_gives_what_torch_gives(tiny_base: Path) -> None:
+    import warnings
+
+    from critech.encoder import EncoderConfig, OnnxEncoder
+    from critech_training.export import export_onnx
+    from critech_training.torch_encoder import embed, load_base
+
+    encoder = load_base(str(tiny_base))
+    texts = ["A battery", "固体電池の装置", "x " * 40]
+    expected = embed(encoder, texts)
+    special = encoder.special
+    config = EncoderConfig(encoder.prefix, special["bos"], special["eos"], 512, 4, 32)
+    for quantize, tolerance in ((False, 1e-5), (True, 0.1)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model = export_onnx(encoder, quantize)
+        onnx_encoder = OnnxEncoder(model, encoder.tokenizer.to_str().encode(), config)
+        found = np.stack([onnx_encoder.embed(text).vector for text in texts])
+        assert np.abs(found - expected).max() < tolerance
+
+
+def test_reduced_vocabulary_segments_as_before() -> None:
+    packed = read_packed(packed_path())
+    kept = kept_ids(packed.pieces)
+    assert 100_000 < len(kept) < 120_000
+    whole = build_tokenizer(list(packed.pieces), packed.piece_scores.tolist())
+    reduced = build_tokenizer(
+        [packed.pieces[i] for i in kept], [float(packed.piece_scores[i]) for i in kept]
+    )
+    for text in (
+        "A scramjet engine comprises an isolator duct; p ≤ 0.05 µm, 25 °C.",
+        "【課題】超音速燃焼を安定に維持できるスクラムジェットエンジンを提供する。",
+        "α-Al2O3 粒子（平均粒径1.5μm）",
+    ):
+        before = [piece for piece in whole.encode(text).tokens]
+        assert reduced.encode(text).tokens == before
+
+
+@pytest.mark.parametrize(
+    ("piece", "kept"),
+    [("▁engine", True), ("電池", True), ("エンジン", True), ("Ω", True), ("≤", True),
+     ("é", False), ("дви", False), ("배터", False), ("ß", False)],
+)  # fmt: skip
+def test_which_pieces_are_kept(piece: str, kept: bool) -> None:
+    assert keeps(piece) is kept
+
+
+def test_special_pieces_in_a_text_are_ordinary_text() -> None:
+    packed = read_packed(packed_path())
+    kept = kept_ids(packed.pieces)
+    tokenizer = build_tokenizer(
+        [packed.pieces[i] for i in kept], [float(packed.piece_scores[i]) for i in kept]
+    )
+    ids = tokenizer.encode("an </s> in the text <s> <pad>").ids
+    assert not {0, 1, 2} & set(ids)
+
+
+GOLD = [
+    {"id": "1", "title": "Torpedo", "text": "A torpedo tube door.", "labels": {"jp-critical-20:16": 2}},
+    {"id": "2", "text": "固体電池。", "language": "ja", "labels": {"jp-critical-20:12": 2}},
+    {"id": "3", "text": "A hinge.", "labels": {}},
+]  # fmt: skip
+
+
+def test_evaluate_prints_table_and_json(
+    tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gold = tmp_path / "gold.jsonl"
+    gold.write_text("\n".join(json.dumps(row) for row in GOLD))
+    base = ["evaluate", "--gold", str(gold), "--bundle", str(tiny_bundle), "--min-positives", "1"]
+    assert main(base) == 0
+    assert "jp-critical-20" in capsys.readouterr().out
+    assert main([*base, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["n_texts"] == 3
+    part = report["taxonomies"]["jp-critical-20"]
+    assert (part["n_positives"], part["n_labels_scored"], part["n_labels"]) == (2, 2, 20)
+    assert set(part["metrics"]["mean_average_precision"]) == {"value", "low", "high"}
+    assert report["taxonomies"]["us-ecra-14 (sub-items)"]["n_labels"] == 46
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "gold.jsonl:1: is not JSON"),
+        ('{"id": "1", "text": "x"}', "gold.jsonl:1: lacks the field 'labels'"),
+        ("", "holds no texts"),
+    ],
+)
+def test_a_bad_gold_file_is_named(
+    content: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gold = tmp_path / "gold.jsonl"
+    gold.write_text(content)
+    assert main(["evaluate", "--gold", str(gold)]) == 1
+    assert message in capsys.readouterr().err
+    assert main(["evaluate", "--gold", str(tmp_path / "none")]) == 1
+    assert "--gold: is not a file" in capsys.readouterr().err
