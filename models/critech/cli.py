@@ -19,6 +19,7 @@ COMMANDS = {
     "serve": ("critech_service.command", "serve the HTTP API"),
     "labels": ("critech.commands.labels", "list, show, check and export the taxonomies"),
     "train": ("critech_training.commands.train", "train a bundle from the corpus"),
+    "corpus": ("critech_training.commands.corpus", "check and count a training corpus"),
     "evaluate": ("critech_training.commands.evaluate", "evaluate a bundle on a labelled file"),
 }
 

@@ -38,7 +38,7 @@ def test_the_exported_encoder_gives_what_torch_gives(tiny_base: Path) -> None:
     expected = embed(encoder, texts)
     special = encoder.special
     config = EncoderConfig(encoder.prefix, special["bos"], special["eos"], 512, 4, 32)
-    for quantize, tolerance in ((False, 1e-5), (True, 0.1)):
+    for quantize, tolerance in ((False, 5e-4), (True, 0.1)):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             model = export_onnx(encoder, quantize)

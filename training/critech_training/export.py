@@ -7,8 +7,10 @@ processors lacking VNNI saturate their 16-bit sums and give other results than t
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -19,10 +21,49 @@ from onnxruntime.transformers.fusion_options import FusionOptions
 from onnxruntime.transformers.optimizer import optimize_model
 
 from critech_training.base_weights import BLOCK
-from critech_training.finetune import call_layer
 from critech_training.torch_encoder import EmbeddingBlocks, TorchEncoder
 
 OPSET = 17
+
+
+class _Attention(torch.autograd.Function):  # type: ignore[misc]
+    """Multi-head attention over q, k, v [1, n_tokens, hidden], unmasked; one node in ONNX."""
+
+    @staticmethod
+    def forward(
+        _: Any, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, n_heads: int
+    ) -> torch.Tensor:
+        shape = (1, q.shape[1], n_heads, -1)
+        heads = (tensor.view(shape).transpose(1, 2) for tensor in (q, k, v))
+        mixed = torch.nn.functional.scaled_dot_product_attention(*heads)
+        return mixed.transpose(1, 2).reshape(q.shape)
+
+    @staticmethod
+    def symbolic(g: Any, q: Any, k: Any, v: Any, n_heads: int) -> Any:
+        """Return the node of ONNX Runtime's own operator."""
+        node = g.op("com.microsoft::MultiHeadAttention", q, k, v, num_heads_i=n_heads)
+        return node.setType(q.type())
+
+
+class _Layer(torch.nn.Module):  # type: ignore[misc]
+    """A transformer layer with query, key and value in one product."""
+
+    def __init__(self, layer: torch.nn.Module, n_heads: int) -> None:
+        super().__init__()
+        self.layer = layer
+        self.n_heads = n_heads
+        own = layer.attention.self
+        parts = (own.query, own.key, own.value)
+        self.weight = torch.nn.Parameter(torch.cat([part.weight for part in parts]))
+        self.bias = torch.nn.Parameter(torch.cat([part.bias for part in parts]))
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Return the hidden states behind the layer, shape as given."""
+        projected = torch.nn.functional.linear(hidden, self.weight, self.bias)
+        q, k, v = projected.split(hidden.shape[-1], dim=-1)
+        mixed = _Attention.apply(q, k, v, self.n_heads)
+        attended = self.layer.attention.output(mixed, hidden)
+        return self.layer.output(self.layer.intermediate(attended), attended)
 
 
 class _FromWordEmbeddings(torch.nn.Module):  # type: ignore[misc]
@@ -31,14 +72,16 @@ class _FromWordEmbeddings(torch.nn.Module):  # type: ignore[misc]
     def __init__(self, body: torch.nn.Module) -> None:
         super().__init__()
         self.embeddings = body.embeddings
-        self.layers = body.encoder.layer
+        n_heads = body.config.num_attention_heads
+        self.layers = torch.nn.ModuleList(_Layer(layer, n_heads) for layer in body.encoder.layer)
 
     def forward(self, words: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        """Return the normalised mean over tokens."""
         hidden = words + self.embeddings.position_embeddings(positions)
         hidden = hidden + self.embeddings.token_type_embeddings.weight[0]
         hidden = self.embeddings.LayerNorm(hidden)
         for layer in self.layers:
-            hidden = call_layer(layer, hidden, None)
+            hidden = layer(hidden)
         return torch.nn.functional.normalize(hidden.mean(1), dim=-1)
 
 
@@ -48,7 +91,6 @@ def export_onnx(encoder: TorchEncoder, quantize: bool = True) -> bytes:
     body = encoder.model.eval()
     if not hasattr(body, "encoder") or not hasattr(body, "embeddings"):
         raise TypeError(f"only BERT-shaped encoders can be exported, not {type(body).__name__}")
-    body.config._attn_implementation = "eager"
     hidden_size = body.config.hidden_size
     with tempfile.TemporaryDirectory() as folder:
         plain, fused, final = (str(Path(folder) / f"{n}.onnx") for n in ("plain", "fused", "final"))
@@ -78,17 +120,17 @@ def export_onnx(encoder: TorchEncoder, quantize: bool = True) -> bytes:
                 per_channel=True,
                 reduce_range=True,
                 weight_type=QuantType.QInt8,
-                op_types_to_quantize=["MatMul", "Attention"],
+                op_types_to_quantize=["MatMul"],
                 extra_options={"DefaultTensorType": TensorProto.FLOAT},
             )
         model = onnx.load(final if quantize else fused)
-    _prepend_lookup(model, encoder, hidden_size)
+    _prepend_lookup(model, encoder)
     onnx.checker.check_model(model)
     data: bytes = model.SerializeToString(deterministic=True)
     return data
 
 
-def _prepend_lookup(model: onnx.ModelProto, encoder: TorchEncoder, hidden_size: int) -> None:
+def _prepend_lookup(model: onnx.ModelProto, encoder: TorchEncoder) -> None:
     """Replace the inputs ``words`` and ``positions`` by ``input_ids`` and the nodes that derive
     them from it."""
     graph = model.graph
@@ -116,8 +158,6 @@ def _prepend_lookup(model: onnx.ModelProto, encoder: TorchEncoder, hidden_size: 
             )
         )
         tensors += _block_tensors(encoder.blocks)
-        if not any(opset.domain == "com.microsoft" for opset in model.opset_import):
-            model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
     else:
         weight = encoder.model.embeddings.word_embeddings.weight.detach().numpy()
         nodes += [

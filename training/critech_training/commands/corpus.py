@@ -1,0 +1,53 @@
+"""``critech corpus``: counts of the training corpus."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from critech.errors import InputError
+from critech_labels import load_taxonomies
+
+from critech_training.corpus import (
+    CORPUS_VERSION,
+    POSITIVE,
+    CorpusError,
+    Record,
+    default_corpus_dir,
+    digest,
+    load_corpus,
+)
+from critech_training.train import label_order
+
+
+def run(argv: Sequence[str]) -> int:
+    """Parse the arguments, check the corpus and print its counts."""
+    parser = argparse.ArgumentParser(prog="critech corpus", description="Check and count a corpus.")
+    parser.add_argument("--corpus", type=Path, default=default_corpus_dir(), metavar="DIR")
+    args = parser.parse_args(argv)
+    order = label_order(list(load_taxonomies().values()))
+    try:
+        records = load_corpus(args.corpus, order)
+    except CorpusError as error:
+        raise InputError("--corpus", str(error)) from None
+    sys.stdout.write("\n".join(_lines(records, order)) + "\n")
+    return 0
+
+
+def _lines(records: Sequence[Record], order: Sequence[str]) -> list[str]:
+    by_id = sorted(records, key=lambda record: record.id)
+    lines = [
+        f"corpus version {CORPUS_VERSION}, {digest(by_id)}",
+        f"texts {len(records)}, pairs {sum(r.pair_of is not None for r in records)}",
+    ]
+    for name in ("language", "kind", "register"):
+        counts = Counter(getattr(record, name) for record in records)
+        lines.append(f"{name}: " + ", ".join(f"{key} {n}" for key, n in counts.most_common()))
+    lines.append("clear positives per label, English + Japanese:")
+    for label in order:
+        found = Counter(r.language for r in records if r.labels.get(label) == POSITIVE)
+        lines.append(f"  {label:<28}{found['en']:>4} +{found['ja']:>4}")
+    return lines
