@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-# A CPU build of torch; see docs/training.md for machines whose index has only CUDA builds.
+# On an index with only CUDA builds under this name, see docs/training.md.
 TORCH ?= torch==2.13.0
 
 .PHONY: serve test check train bench clean
@@ -13,7 +13,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.serve: pyproject.toml | $(BIN)/python
-	$(BIN)/pip install --quiet --editable '.[service]'
+	$(BIN)/pip install --quiet --editable '.[service,skos]'
 	touch $@
 
 $(VENV)/.dev: pyproject.toml | $(BIN)/python

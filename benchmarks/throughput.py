@@ -4,10 +4,10 @@
 
 (a) critech over HTTP at concurrency 8, one document a request; (b) critech in process; (c) bare
 onnxruntime on the same model file, token ids prepared beforehand, on as many threads; (d)
-sentence-transformers (torch, fp32) on the same architecture and tokenizer. Rounds alternate between
-them, so that a noisy machine disturbs all alike; the best round of each counts, and what to look at
-are the ratios. FILE holds JSON lines with ``text`` (and ``title``), plain or gzipped; by default the
-training corpus serves.
+sentence-transformers (torch, fp32) on the same architecture and tokenizer. Rounds alternate
+between them, so that a noisy machine disturbs all alike; the best round of each counts, and what
+to look at are the ratios. FILE holds JSON lines with ``text`` (and ``title``), plain or gzipped; by
+default the training corpus serves.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import gzip
 import http.client
 import json
 import os
-import queue
 import re
 import statistics
 import subprocess
@@ -43,46 +42,35 @@ def read_texts(path: Path | None, n: int) -> list[str]:
         files = sorted(default_corpus_dir().glob("*.jsonl"))
         lines = [line for file in files for line in file.read_text("utf-8").splitlines()]
     else:
-        opened = gzip.open(path, "rt") if path.suffix == ".gz" else path.open(encoding="utf-8")
-        with opened as file:
-            lines = file.read().splitlines()
+        data = path.read_bytes()
+        text = gzip.decompress(data) if path.suffix == ".gz" else data
+        lines = text.decode().splitlines()
     rows = [json.loads(line) for line in lines[:: max(1, len(lines) // n)][:n]]
     return [compose_document(row.get("title"), row["text"]) for row in rows]
 
 
 def over_http(texts: Sequence[str], address: tuple[str, int]) -> None:
     """Send every text in a request of its own, eight at a time, on kept connections."""
-    waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
-    for text in texts:
-        waiting.put(text)
+    connections = threading.local()
 
-    def client() -> None:
-        connection = http.client.HTTPConnection(*address, timeout=60)
-        while True:
-            try:
-                text = waiting.get_nowait()
-            except queue.Empty:
-                return
-            body = json.dumps({"documents": [{"text": text}]})
-            connection.request(
-                "POST", "/v1/classify", body, {"Content-Type": "application/json"}
-            )
-            answer = connection.getresponse()
-            data = answer.read()
-            if answer.status != 200:
-                raise RuntimeError(data.decode())
+    def send(text: str) -> None:
+        if not hasattr(connections, "own"):
+            connections.own = http.client.HTTPConnection(*address, timeout=60)
+        body = json.dumps({"documents": [{"text": text}]})
+        headers = {"Content-Type": "application/json"}
+        connections.own.request("POST", "/v1/classify", body, headers)
+        answer = connections.own.getresponse()
+        data = answer.read()
+        if answer.status != 200:
+            raise RuntimeError(data.decode())
 
-    threads = [threading.Thread(target=client) for _ in range(CONCURRENCY)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(CONCURRENCY) as clients:
+        list(clients.map(send, texts))
 
 
 def sentence_transformer(classifier: Classifier) -> object | None:
     """Return the base in fp32 behind sentence-transformers, or None without the training extra."""
     try:
-        from critech_training.torch_encoder import PACKED_BASE, load_base
         from sentence_transformers import SentenceTransformer
         from sentence_transformers.sentence_transformer.modules import (
             Normalize,
@@ -90,6 +78,8 @@ def sentence_transformer(classifier: Classifier) -> object | None:
             Transformer,
         )
         from transformers import PreTrainedTokenizerFast
+
+        from critech_training.torch_encoder import PACKED_BASE, load_base
     except ImportError:
         return None
     base = load_base(PACKED_BASE)
@@ -114,11 +104,12 @@ def main() -> None:
     texts = read_texts(args.texts, args.documents)
     classifier = Classifier.load(threads=args.threads)
     encoder = classifier.encoder
-    prefix = encoder.token_ids(encoder.config.prefix)
-    framed = [encoder.token_ids(text)[: 510 - len(prefix)] for text in texts]
-    rows = [encoder._framed(ids) for ids in framed]
-    n_tokens = statistics.mean(len(ids) for ids in framed)
-    slow = sentence_transformer(classifier)
+    prefix = encoder.token_ids(encoder.config.prefix.rstrip())
+    room = encoder.config.chunk_tokens - 2 - len(prefix)
+    token_rows = [encoder.token_ids(text)[:room] for text in texts]
+    inputs = [encoder.framed(ids) for ids in token_rows]
+    n_tokens = statistics.mean(len(ids) for ids in token_rows)
+    baseline = sentence_transformer(classifier)
     server = subprocess.Popen(
         [sys.executable, "-m", "critech.cli", "serve", "--port", "0", "--threads",
          str(args.threads)],
@@ -133,10 +124,10 @@ def main() -> None:
             texts, ("127.0.0.1", port)
         ),
         "critech in process": lambda: classifier.classify(documents),
-        "bare onnxruntime, same model": lambda: list(pool.map(encoder.run, rows)),
+        "bare onnxruntime, same model": lambda: list(pool.map(encoder.run, inputs)),
     }
-    if slow is not None:
-        arrangements["sentence-transformers, fp32"] = lambda: slow.encode(  # type: ignore[attr-defined]
+    if baseline is not None:
+        arrangements["sentence-transformers, fp32"] = lambda: baseline.encode(  # type: ignore[attr-defined]
             texts, batch_size=16, show_progress_bar=False
         )
     best = dict.fromkeys(arrangements, 0.0)

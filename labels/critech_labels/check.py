@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import unicodedata
 from collections.abc import Callable, Iterator
 
 from critech_labels.ipc import parse_symbols
-from critech_labels.taxonomy import LANGUAGES, TAXONOMY_IDS, Label, Taxonomy, load_taxonomy
+from critech_labels.taxonomy import (
+    LANGUAGES,
+    TAXONOMY_IDS,
+    Label,
+    Taxonomy,
+    load_taxonomy,
+    versions,
+)
 
 TOP_LEVEL_COUNTS = {
     "jp-critical-20": 20,
@@ -25,11 +33,12 @@ CHARACTERS_PER_JAPANESE_WORD = 2.5
 
 
 def check_all() -> list[str]:
-    """Return the problems found in the newest version of every taxonomy; empty when sound."""
+    """Return the problems found in every version of every taxonomy; empty when sound."""
     return [
         problem
         for taxonomy_id in TAXONOMY_IDS
-        for problem in check_taxonomy(load_taxonomy(taxonomy_id))
+        for version in versions(taxonomy_id)
+        for problem in check_taxonomy(load_taxonomy(taxonomy_id, dt.date.fromisoformat(version)))
     ]
 
 
@@ -94,7 +103,8 @@ def _order(taxonomy: Taxonomy) -> Iterator[str]:
         if label.additional_condition != (label.code in CONDITIONAL_FIELDS):
             yield f"{label.id}: additional_condition is {label.additional_condition}"
     missing = sorted(set(range(1, ORDER_ITEMS + 1)) - items.keys())
-    if missing or max(items) > ORDER_ITEMS:
+    unnumbered = any(rule.order_item is None for lb in taxonomy.labels for rule in lb.ipc_rules)
+    if (missing and not unnumbered) or max(items) > ORDER_ITEMS:
         yield f"{taxonomy.id}: order items missing {missing}, highest {max(items)}"
     for item, codes in sorted(items.items()):
         if len(codes) > 1 and item != SPLIT_ITEM:

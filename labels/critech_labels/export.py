@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from critech_labels.taxonomy import LANGUAGES, Label, Taxonomy
+from critech_labels.taxonomy import LANGUAGES, Label, Taxonomy, Terms
 
 SKOS_BASE = "urn:critech:"
 CSV_COLUMNS = (
@@ -75,6 +75,19 @@ def _csv_row(taxonomy: Taxonomy, label: Label) -> dict[str, str]:
     return row
 
 
+def _terms_only(label: Label) -> Terms:
+    """Return the terms that are neither title nor alias: SKOS keeps the three apart (S13)."""
+    kept = {
+        language: tuple(
+            term
+            for term in getattr(label.terms, language)
+            if term not in getattr(label.aliases, language) and term != label.title.get(language)
+        )
+        for language in LANGUAGES
+    }
+    return Terms(**kept)
+
+
 def to_skos(taxonomies: Iterable[Taxonomy]) -> str:
     """Return the taxonomies as SKOS concept schemes in Turtle. Needs rdflib (extra ``skos``)."""
     from rdflib import DCTERMS, RDF, SKOS, XSD, Graph, Literal, URIRef
@@ -102,11 +115,8 @@ def to_skos(taxonomies: Iterable[Taxonomy]) -> str:
             graph.add((concept, SKOS.notation, Literal(label.code)))
             add_texts(concept, SKOS.prefLabel, label.title)
             add_texts(concept, SKOS.definition, label.definition)
-            for predicate, words in (
-                (SKOS.altLabel, label.aliases),
-                (SKOS.hiddenLabel, label.terms),
-            ):
-                add_texts(concept, predicate, words)
+            add_texts(concept, SKOS.altLabel, label.aliases)
+            add_texts(concept, SKOS.hiddenLabel, _terms_only(label))
             started = Literal(label.effective_from.isoformat(), datatype=XSD.date)
             graph.add((concept, DCTERMS.issued, started))
             if label.parent is None:

@@ -4,8 +4,8 @@ Reading of the order: a class, subclass or main group without a stroke covers ev
 a symbol with a stroke means itself. Whether a symbol is a *sub-group* of a listed one is judged by
 its digits (``G01S7/521`` is below ``G01S7/52``; every ``F41H3/..`` is below ``F41H3/00``), since
 the dot hierarchy of the scheme is not part of the data; such a match is reported as ``subgroup``.
-A symbol that the order lists itself counts only where it is listed: ``B63G8/28`` makes up field 8
-and is no sub-group match of ``B63G8/00`` in field 12.
+A symbol that the same item lists itself counts only where it is listed: of item 13, ``B63G8/28``
+makes up field 8 and is no sub-group match of ``B63G8/00`` in field 12.
 Symbols that only the CPC has are never a match: the order names the IPC.
 """
 
@@ -36,7 +36,8 @@ class RuleMatch:
 
 @dataclass(frozen=True)
 class FieldMatch:
-    """A field that the symbols meet. ``match`` is ``exact`` when at least one item is met so."""
+    """A field that the symbols meet. ``match`` is ``exact`` when at least one item is met so;
+    ``items`` and ``symbols`` are then those of the items met exactly, and ``rules`` holds all."""
 
     code: str
     rules: tuple[RuleMatch, ...]
@@ -48,13 +49,17 @@ class FieldMatch:
 
     @property
     def items(self) -> tuple[int, ...]:
-        """Numbers of the items met, ascending, as far as they are known."""
-        return tuple(sorted({r.order_item for r in self.rules if r.order_item is not None}))
+        """Numbers of the items met as ``match`` says, ascending, as far as they are known."""
+        return tuple(sorted({r.order_item for r in self._best if r.order_item is not None}))
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        """Symbols that take part, in input order of the first item, without repeats."""
-        return tuple(dict.fromkeys(symbol for rule in self.rules for symbol in rule.symbols))
+        """Symbols that take part in these items, without repeats."""
+        return tuple(dict.fromkeys(symbol for rule in self._best for symbol in rule.symbols))
+
+    @property
+    def _best(self) -> tuple[RuleMatch, ...]:
+        return tuple(rule for rule in self.rules if rule.match == self.match)
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,7 @@ class IpcMatch:
 
 def _topic_limit(field: FieldMatch) -> dict[str, str] | None:
     """Return the topic limit when every item met is limited to a topic."""
-    limits = [rule.topic_limit for rule in field.rules]
+    limits = [rule.topic_limit for rule in field.rules if rule.match == field.match]
     return limits[0].as_dict() if limits[0] is not None and all(limits) else None
 
 
@@ -104,10 +109,14 @@ def match_fields(
     parsed = symbols if isinstance(symbols, ParsedSymbols) else parse_symbols(symbols)
     taxonomy = taxonomy or load_taxonomy(SECRET_PATENTS, on)
     usable = [symbol for symbol in parsed.symbols if not symbol.is_cpc_only]
-    listed = _listed_symbols(tuple(r for label in taxonomy.labels for r in label.ipc_rules))
+    all_rules = tuple(rule for label in taxonomy.labels for rule in label.ipc_rules)
     fields = []
     for label in taxonomy.labels:
-        rules = [met for rule in label.ipc_rules if (met := _match_rule(rule, usable, listed))]
+        rules = [
+            met
+            for rule in label.ipc_rules
+            if (met := _match_rule(rule, usable, _listed_symbols(all_rules, rule.order_item)))
+        ]
         if rules:
             fields.append(FieldMatch(label.code, tuple(rules)))
     return IpcMatch(
@@ -118,10 +127,11 @@ def match_fields(
     )
 
 
-@lru_cache(maxsize=8)
-def _listed_symbols(rules: tuple[IpcRule, ...]) -> frozenset[IpcSymbol]:
-    """Return every symbol with a stroke that the order names."""
-    named = (text for rule in rules for group in rule.all_of for text in group)
+@lru_cache(maxsize=256)
+def _listed_symbols(rules: tuple[IpcRule, ...], item: int | None) -> frozenset[IpcSymbol]:
+    """Return every symbol with a stroke that an item names, in whichever field."""
+    same = (rule for rule in rules if item is not None and rule.order_item == item)
+    named = (text for rule in same for group in rule.all_of for text in group)
     return frozenset(symbol for text in named if (symbol := _parse_listed(text)).subgroup)
 
 

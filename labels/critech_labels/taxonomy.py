@@ -141,7 +141,8 @@ def _data_dir() -> Traversable:
 
 
 def versions(taxonomy_id: str) -> tuple[str, ...]:
-    """Return the versions of a taxonomy, oldest first. A version is its first date in force."""
+    """Return the versions of a taxonomy, oldest first. A version is the date from which it holds
+    in this form; single labels may be older (``effective_from``)."""
     if taxonomy_id not in TAXONOMY_IDS:
         raise TaxonomyError(
             f"unknown taxonomy {taxonomy_id!r}; expected one of {', '.join(TAXONOMY_IDS)}"

@@ -76,8 +76,16 @@ def read_bundle(path: Path | None = None) -> Bundle:
     file is missing, a checksum differs, the format is newer, or label orders disagree.
     """
     folder = path or default_path()
-    manifest, manifest_bytes = _read_manifest(folder)
+    manifest = _read_manifest(folder)
     files = {name: _read_checked(folder, name, manifest) for name in REQUIRED}
+    try:
+        return _assemble(manifest, files)
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
+        found = f"{type(error).__name__}: {error}"
+        raise BundleError("content", "cannot be read", "a bundle's content", found) from None
+
+
+def _assemble(manifest: dict[str, Any], files: Mapping[str, bytes]) -> Bundle:
     arrays = _read_arrays(files[ARRAYS])
     snapshot = json.loads(files[LABELS])
     taxonomies = tuple(parse_taxonomy(raw) for raw in snapshot["taxonomies"])
@@ -86,7 +94,7 @@ def read_bundle(path: Path | None = None) -> Bundle:
     return Bundle(
         name=manifest["name"],
         version=manifest["version"],
-        digest="sha256:" + hashlib.sha256(manifest_bytes).hexdigest(),
+        digest=manifest["digest"],
         manifest=manifest,
         labels=labels,
         taxonomies=taxonomies,
@@ -107,26 +115,38 @@ def read_bundle(path: Path | None = None) -> Bundle:
     )
 
 
-def _read_manifest(folder: Path) -> tuple[dict[str, Any], bytes]:
+def _read_manifest(folder: Path) -> dict[str, Any]:
     try:
         data = (folder / MANIFEST).read_bytes()
     except OSError:
         raise BundleError(MANIFEST, "cannot be read", f"a file in {folder}", "none") from None
     try:
-        manifest = json.loads(data)
+        manifest: dict[str, Any] = json.loads(data)
         found = manifest["format"]
     except (ValueError, KeyError, TypeError):
         raise BundleError(MANIFEST, "is not a manifest", "JSON with a format", "other") from None
     if not isinstance(found, int) or found > FORMAT or found < 1:
         raise BundleError("format", "is not supported", f"1 to {FORMAT}", found)
-    absent = {"name", "version", "labels", "files", "encoder", "heads"} - manifest.keys()
+    absent = {"digest", "name", "version", "labels", "files", "encoder", "heads"} - manifest.keys()
     if absent:
         raise BundleError(MANIFEST, "lacks fields", sorted(absent), "none")
-    return manifest, data
+    expected = manifest_digest(manifest)
+    if manifest["digest"] != expected:
+        raise BundleError(MANIFEST, "has another digest", manifest["digest"], expected)
+    return manifest
+
+
+def manifest_digest(manifest: Mapping[str, Any]) -> str:
+    """Return the SHA-256 over the manifest without its own digest, as ``sha256:<hex>``. Since the
+    manifest holds the checksum of every file, this identifies the bundle."""
+    content = {key: value for key, value in manifest.items() if key != "digest"}
+    canonical = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def _read_checked(folder: Path, name: str, manifest: Mapping[str, Any]) -> bytes:
-    expected = manifest["files"].get(name, {}).get("sha256")
+    listed = manifest["files"]
+    expected = listed[name].get("sha256") if isinstance(listed, dict) and name in listed else None
     if expected is None:
         raise BundleError(name, "is not in the manifest", "a SHA-256", "none")
     try:
@@ -163,11 +183,23 @@ def _check_label_order(
         for i, (expected, found) in enumerate(zip(labels, order, strict=True)):
             if expected != found:
                 raise BundleError(name, f"has another label at position {i}", expected, found)
-    for name in ("dense", "intercept", "slope", "assigned"):
-        array = arrays[name]
-        size = array.shape[0] if name in ("dense", "intercept") else array.shape[-1]
-        if size != len(labels):
-            raise BundleError(ARRAYS, f"{name} has another size", len(labels), size)
+    _check_shapes(len(labels), arrays)
+
+
+def _check_shapes(n_labels: int, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    hidden, n_features = arrays["center"].size, arrays["lexical_keys"].size
+    shapes = {
+        "center": (hidden,),
+        "dense": (n_labels, hidden),
+        "lexical": (n_features, n_labels),
+        "intercept": (n_labels,),
+        "lexical_keys": (n_features,),
+        "lexical_idf": (n_features,),
+        **dict.fromkeys(("slope", "offset", "fitted", "assigned", "possible"), (2, n_labels)),
+    }
+    for name, expected in shapes.items():
+        if arrays[name].shape != expected:
+            raise BundleError(ARRAYS, f"{name} has another shape", expected, arrays[name].shape)
 
 
 @dataclass(frozen=True)
@@ -218,6 +250,7 @@ def write_bundle(content: BundleContent, path: Path) -> None:
             },
             "labels": list(content.labels),
         }
+        manifest["digest"] = manifest_digest(manifest)
         for name, data in {**files, MANIFEST: _json_bytes(manifest)}.items():
             (folder / name).write_bytes(data)
         if path.exists():

@@ -126,8 +126,8 @@ class Classifier:
 
     @staticmethod
     def _checked_text(document: Document, index: int) -> str:
-        if not document.text.strip() or not compose_document(None, document.text):
-            raise InputError(f"documents[{index}].text", "is empty")
+        if not any(char.isalnum() for char in document.text):
+            raise InputError(f"documents[{index}].text", "is empty: no letter, no digit")
         return compose_document(document.title, document.text)
 
     def score(self, text: str, language: Language | None = None) -> Scored:
@@ -149,7 +149,8 @@ class Classifier:
         self, document: Document, text: str, selected: Sequence[Taxonomy], options: Options
     ) -> DocumentResult:
         scored = self.score(text, document.language)
-        ipc = match_fields(document.ipc).as_dict() if document.ipc else None
+        rules = self.taxonomies.get(SECRET_PATENTS)
+        ipc = match_fields(document.ipc, taxonomy=rules).as_dict() if document.ipc else None
         return DocumentResult(
             id=document.id,
             language=scored.language,
@@ -182,7 +183,8 @@ class Classifier:
                 title=label.title.as_dict(),
                 score=round(float(scored.scores[at[label.code]]), SCORE_DECIMALS),
                 decision=scored.decisions[at[label.code]],
-                calibrated=bool(self.bundle.calibration.fitted[row, at[label.code]]),
+                calibrated=scored.language != "und"
+                and bool(self.bundle.calibration.fitted[row, at[label.code]]),
                 children=self._ranked(taxonomy, label.code, scored, options),
             )
             for label in kept[: options.top_k]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -26,6 +27,9 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0, 1 input, 2 usage, 3 bundle."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         return _run(list(sys.argv[1:] if argv is None else argv))
     except BundleError as error:
@@ -45,7 +49,7 @@ def _run(arguments: list[str]) -> int:
         parser.parse_args(arguments or ["--help"])
         return EXIT_OK
     if arguments[0] not in COMMANDS:
-        parser.error(f"unknown command {arguments[0]!r}; expected one of {', '.join(COMMANDS)}")
+        parser.error(f"unknown command; expected one of {', '.join(COMMANDS)}")
     run = _load(arguments[0])
     return int(run(arguments[1:]))
 

@@ -16,6 +16,8 @@ import numpy.typing as npt
 import onnxruntime
 from tokenizers import Tokenizer
 
+from critech.errors import BundleError
+
 FloatArray = npt.NDArray[np.float32]
 
 
@@ -59,14 +61,19 @@ class OnnxEncoder:
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(
-            model, options, providers=["CPUExecutionProvider"]
-        )
-        self._tokenizer = Tokenizer.from_buffer(tokenizer)
+        try:
+            self._session = onnxruntime.InferenceSession(
+                model, options, providers=["CPUExecutionProvider"]
+            )
+            self._tokenizer = Tokenizer.from_buffer(tokenizer)
+        except Exception as error:  # both libraries raise bare Exception subclasses
+            found = type(error).__name__
+            raise BundleError("encoder", "cannot be loaded", "ONNX and tokenizer", found) from None
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self.config = config
-        self._prefix_ids = self.token_ids(config.prefix) if config.prefix else []
+        # the blank behind the prefix belongs to the first piece of the text
+        self._prefix_ids = self.token_ids(config.prefix.rstrip()) if config.prefix else []
 
     def token_ids(self, text: str) -> list[int]:
         """Return the token ids of a text, unframed and uncut."""
@@ -84,15 +91,16 @@ class OnnxEncoder:
         seen = ids[: capacity * self.config.max_chunks]
         chunks = split_evenly(seen, capacity)
         if len(chunks) == 1:
-            vector = self.run(self._framed(chunks[0]))
+            vector = self.run(self.framed(chunks[0]))
         else:
             total = np.zeros(self.config.dimension, dtype=np.float32)
             for chunk in chunks:
-                total += self.run(self._framed(chunk)) * np.float32(len(chunk))
+                total += self.run(self.framed(chunk)) * np.float32(len(chunk))
             vector = total / np.float32(np.sqrt(np.sum(total * total)))
         return Embedding(vector, tuple(seen), len(ids))
 
-    def _framed(self, ids: Sequence[int]) -> npt.NDArray[np.int64]:
+    def framed(self, ids: Sequence[int]) -> npt.NDArray[np.int64]:
+        """Return the input of one call: prefix and frame around the ids, int64 [1, n_tokens]."""
         row = [self.config.bos, *self._prefix_ids, *ids, self.config.eos]
         return np.array([row], dtype=np.int64)
 

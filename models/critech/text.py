@@ -24,17 +24,17 @@ def clean_text(text: str) -> str:
     Full-width letters become ASCII, half-width kana full-width. Lone surrogates become U+FFFD.
     """
     readable = _UNREADABLE.sub("\ufffd", text)
-    normal = unicodedata.normalize("NFKC", readable)
     visible = "".join(
-        " " if char.isspace() or unicodedata.category(char) == "Cc" else char
-        for char in normal
+        " " if unicodedata.category(char) == "Cc" else char
+        for char in readable
         if unicodedata.category(char) != "Cf"
     )
-    return _SPACES.sub(" ", visible).strip()
+    return _SPACES.sub(" ", unicodedata.normalize("NFKC", visible)).strip()
 
 
 def detect_language(text: str) -> Language:
-    """Return ``ja``, ``en`` or, for any other script, ``und``. Judged by script alone.
+    """Return ``ja``, ``en`` or, for any other script, ``und``. Judged by script alone, so French
+    or German count as ``en``.
 
     Kana decide for Japanese; a short text of kanji alone (a title) counts as Japanese, a long one
     without any kana does not. Latin letters count as English.

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from critech import Classifier, __version__
 from critech_service import problems
 from critech_service.body_limit import BodyLimit
+from critech_service.guard import Guard
 from critech_service.routes import classify, health, model, taxonomies
 from critech_service.schemas import EXAMPLE_EN
 from critech_service.settings import Settings
@@ -44,9 +45,11 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
     )
     problems.install(app)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(Guard)
     for module in (classify, taxonomies, model, health):
         app.include_router(module.router)
     return app

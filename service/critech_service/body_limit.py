@@ -1,10 +1,12 @@
-"""Middleware: refuse bodies that are too large or not JSON before anything parses them.
+"""Middleware: refuse bodies that are too large before anything parses them.
 
 Prevents a request from filling memory: the declared length is checked first, then what really
 arrives is counted, so that a chunked body without a length is stopped as well.
 """
 
 from __future__ import annotations
+
+import contextlib
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -23,7 +25,7 @@ class BodyLimit:
         self.max_bytes = max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer 413 or 415."""
+        """Pass the request on, or answer 413."""
         if scope["type"] != "http" or scope["method"] not in ("POST", "PUT", "PATCH"):
             await self.app(scope, receive, send)
             return
@@ -32,32 +34,26 @@ class BodyLimit:
         if declared.isdigit() and int(declared) > self.max_bytes:
             await self._refuse(scope, receive, send)
             return
-        media_type = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
-        if media_type != b"application/json" and not media_type.endswith(b"+json"):
-            refusal = problem(415, "Send the body as application/json.")
-            await refusal(scope, receive, send)
-            return
         received = 0
-        started = False
+        too_large = False
 
         async def counted() -> Message:
-            nonlocal received
+            nonlocal received, too_large
             message = await receive()
             received += len(message.get("body", b""))
             if received > self.max_bytes:
+                too_large = True
                 raise _TooLargeError
             return message
 
         async def watched(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
+            if not too_large:  # whatever the application makes of the broken body is dropped
+                await send(message)
 
-        try:
+        with contextlib.suppress(_TooLargeError):
             await self.app(scope, counted, watched)
-        except _TooLargeError:
-            if not started:
-                await self._refuse(scope, receive, send)
+        if too_large:
+            await self._refuse(scope, receive, send)
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         refusal = problem(

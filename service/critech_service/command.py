@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,13 +37,19 @@ def run(argv: Sequence[str]) -> int:
 
     from critech_service.app import create_app
 
+    # uvicorn drains on SIGTERM and SIGINT, then raises the signal again: end with 0, not by it
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
     with Classifier(read_bundle(settings.bundle), settings.threads) as classifier:
-        uvicorn.run(
-            create_app(settings, classifier),
-            host=settings.host,
-            port=settings.port,
-            log_level=settings.log_level,
-            access_log=False,
-            server_header=False,
+        server = uvicorn.Server(
+            uvicorn.Config(
+                create_app(settings, classifier),
+                host=settings.host,
+                port=settings.port,
+                log_level=settings.log_level,
+                access_log=False,
+                server_header=False,
+            )
         )
-    return 0
+        server.run()
+    return 0 if server.started else 1

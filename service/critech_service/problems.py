@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,9 +14,8 @@ from starlette.exceptions import HTTPException
 from critech.errors import InputError
 from critech_service.schemas import Problem
 
-log = logging.getLogger(__name__)
-
 MEDIA_TYPE = "application/problem+json"
+MAX_ERRORS = 20
 _TITLES = {
     400: ("malformed-request", "The request cannot be read"),
     404: ("not-found", "There is nothing here"),
@@ -28,12 +26,19 @@ _TITLES = {
     500: ("internal-error", "The server failed"),
     503: ("not-ready", "The server is not ready"),
 }
+
+
+def _documented(status: int) -> dict[str, Any]:
+    schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schema["properties"]["errors"]["items"] = schema.pop("$defs")["FieldError"]
+    return {"description": _TITLES[status][1], "content": {MEDIA_TYPE: {"schema": schema}}}
+
+
 PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: {"description": _TITLES[status][1], "content": {MEDIA_TYPE: {}}, "model": Problem}
-    for status in (400, 413, 415, 422)
+    status: _documented(status) for status in (400, 413, 415, 422)
 }
 NOT_FOUND_RESPONSE: dict[int | str, dict[str, Any]] = {
-    404: {"description": _TITLES[404][1], "content": {MEDIA_TYPE: {}}, "model": Problem}
+    status: _documented(status) for status in (404, 422)
 }
 
 
@@ -79,12 +84,17 @@ def install(app: FastAPI) -> None:
     """Register the handlers that turn every error into a problem response."""
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(_: Request, error: RequestValidationError) -> Response:
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        if request.method == "POST" and not _is_json(request.headers.get("content-type", "")):
+            return problem(415, "Send the body as application/json.")
         found = error.errors()
         if any(item["type"] == "json_invalid" for item in found):
             return problem(400, "The body is not valid JSON.")
         errors = [{"field": _known_path(item), "message": str(item["msg"])} for item in found]
-        return problem(422, f"{errors[0]['field']}: {errors[0]['message']}", errors)
+        detail = f"{errors[0]['field']}: {errors[0]['message']}"
+        if len(errors) > MAX_ERRORS:
+            detail += f" ({len(errors)} errors in all)"
+        return problem(422, detail, errors[:MAX_ERRORS])
 
     @app.exception_handler(InputError)
     async def unusable(_: Request, error: InputError) -> Response:
@@ -94,16 +104,14 @@ def install(app: FastAPI) -> None:
     async def refused(_: Request, error: HTTPException) -> Response:
         return problem(error.status_code, str(error.detail), headers=error.headers)
 
-    @app.exception_handler(Exception)
-    async def failed(_: Request, error: Exception) -> Response:
-        log.error("unexpected %s", type(error).__name__)
-        return problem(500, "An unexpected error occurred; the request was not answered.")
+
+def _is_json(content_type: str) -> bool:
+    media_type = content_type.partition(";")[0].strip().lower()
+    return media_type == "application/json" or media_type.endswith("+json")
 
 
 def _known_path(item: Mapping[str, Any]) -> str:
-    """Return the path of an error. The name of an unknown field is the caller's own text and may
-    be anything, so it is cut."""
+    """Return the path of an error. The name of an unknown field is the caller's own text, so the
+    path ends before it."""
     location = list(item["loc"])
-    if item["type"] == "extra_forbidden" and location:
-        location[-1] = str(location[-1])[:40]
-    return field_path(location)
+    return field_path(location[:-1] if item["type"] == "extra_forbidden" else location)

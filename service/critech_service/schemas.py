@@ -92,7 +92,7 @@ class ClassifyIn(_Strict):
         5, ge=1, le=1000, description="Labels per taxonomy, best first; null means all."
     )
     min_score: float = Field(
-        0.0, ge=0.0, le=1.0, description="Labels below this score are left out.", strict=False
+        0.0, ge=0.0, le=1.0, description="Labels below this score are left out."
     )
 
 

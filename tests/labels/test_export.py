@@ -27,5 +27,10 @@ def test_skos_parses_back() -> None:
     assert graph.value(child, skos.broader) == parent
     assert (parent, skos.narrower, child) in graph
     titles = {str(t.language): str(t) for t in graph.objects(child, skos.prefLabel)}
+    for concept in graph.subjects(rdflib.RDF.type, skos.Concept):
+        kinds = [set(graph.objects(concept, p)) for p in (skos.prefLabel, skos.altLabel)]
+        hidden = set(graph.objects(concept, skos.hiddenLabel))
+        assert not kinds[0] & kinds[1]
+        assert not hidden & (kinds[0] | kinds[1])
     assert titles["en"] == "Quantum encryption"
     assert titles["ja"]

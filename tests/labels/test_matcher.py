@@ -59,6 +59,20 @@ def test_the_split_item_13() -> None:
     assert met("B63G 8/42")["12"] == "subgroup"  # below B63G8/00, not listed itself
 
 
+def test_a_symbol_listed_elsewhere_still_counts_below() -> None:
+    assert met("B63C 11/48", "G05D 1/00") == {"13": "subgroup"}
+    assert met("B63C 11/00", "G05D 1/00") == {"13": "exact"}
+
+
+def test_exact_items_are_not_mixed_with_sub_groups() -> None:
+    (field,) = match_fields(["G01J 1/02", "H10F 30/2215"]).fields
+    assert (field.match, field.items, field.symbols) == ("exact", (40,), ("G01J1/02",))
+    assert [(rule.order_item, rule.match) for rule in field.rules] == [
+        (40, "exact"),
+        (46, "subgroup"),
+    ]
+
+
 def test_editions_are_chosen_by_date() -> None:
     assert met("H01L 31/101", on=OLD) == {"17": "exact"}
     assert met("H01L 31/101") == {}

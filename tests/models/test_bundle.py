@@ -7,7 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from critech.bundle import ARRAYS, FORMAT, MANIFEST, REQUIRED, read_bundle
+from critech import Classifier
+from critech.bundle import (
+    ARRAYS,
+    ENCODER,
+    FORMAT,
+    MANIFEST,
+    REQUIRED,
+    TOKENIZER,
+    manifest_digest,
+    read_bundle,
+)
 from critech.errors import BundleError
 
 
@@ -17,8 +27,10 @@ def copy(tiny_bundle: Path, tmp_path: Path) -> Path:
 
 
 def edit_manifest(bundle: Path, **changes: object) -> None:
+    """Change the manifest together with its digest, as someone who can write the folder could."""
     manifest = json.loads((bundle / MANIFEST).read_text())
     manifest.update(changes)
+    manifest["digest"] = manifest_digest(manifest)
     (bundle / MANIFEST).write_text(json.dumps(manifest))
 
 
@@ -31,8 +43,7 @@ def test_round_trip(tiny_bundle: Path) -> None:
     assert [taxonomy.id for taxonomy in bundle.taxonomies] == [
         "jp-critical-20", "jp-kprogram-50", "jp-secret-patent-25", "us-ecra-14",
     ]  # fmt: skip
-    manifest = (tiny_bundle / MANIFEST).read_bytes()
-    assert bundle.digest == "sha256:" + hashlib.sha256(manifest).hexdigest()
+    assert bundle.digest == manifest_digest(json.loads((tiny_bundle / MANIFEST).read_text()))
 
 
 @pytest.mark.parametrize("name", REQUIRED)
@@ -46,6 +57,13 @@ def test_one_changed_byte_is_refused(copy: Path, name: str) -> None:
     assert caught.value.part == name
     assert caught.value.expected == expected
     assert caught.value.found == hashlib.sha256(data).hexdigest()
+
+
+def test_a_changed_value_in_the_manifest_is_refused(copy: Path) -> None:
+    text = (copy / MANIFEST).read_text()
+    (copy / MANIFEST).write_text(text.replace('"scale": 8.0', '"scale": 1.0'))
+    with pytest.raises(BundleError, match=r"manifest\.json: has another digest"):
+        read_bundle(copy)
 
 
 @pytest.mark.parametrize("name", REQUIRED)
@@ -91,7 +109,7 @@ def test_too_few_rows_are_refused(copy: Path) -> None:
     arrays = dict(np.load(copy / ARRAYS))
     arrays["dense"] = arrays["dense"][:-1]
     rewrite(copy, ARRAYS, arrays)
-    with pytest.raises(BundleError, match=r"dense has another size \(expected 155, found 154\)"):
+    with pytest.raises(BundleError, match=r"dense has another shape \(expected \(155, 32\)"):
         read_bundle(copy)
 
 
@@ -99,15 +117,36 @@ def test_pickled_arrays_are_never_loaded(copy: Path) -> None:
     arrays = dict(np.load(copy / ARRAYS))
     arrays["center"] = np.array([{"a": 1}], dtype=object)
     rewrite(copy, ARRAYS, arrays)
-    with pytest.raises(ValueError, match="allow_pickle=False"):
+    with pytest.raises(BundleError, match=r"content: cannot be read .*allow_pickle=False"):
         read_bundle(copy)
 
 
+@pytest.mark.parametrize(
+    "changes", [{"files": []}, {"labels": 7}, {"encoder": {"odd": 1}}, {"heads": {}}]
+)
+def test_nonsense_in_the_manifest_is_a_bundle_error(copy: Path, changes: dict[str, object]) -> None:
+    edit_manifest(copy, **changes)
+    with pytest.raises(BundleError):
+        read_bundle(copy)
+
+
+@pytest.mark.parametrize("name", [ENCODER, TOKENIZER])
+def test_a_file_that_no_library_can_read_is_a_bundle_error(copy: Path, name: str) -> None:
+    replace_file(copy, name, b"nothing")
+    with pytest.raises(BundleError, match="encoder: cannot be loaded"):
+        Classifier.load(copy)
+
+
 def rewrite(bundle: Path, name: str, arrays: dict[str, np.ndarray]) -> None:
-    """Replace a file together with its checksum, as someone who can write the folder could."""
+    """Replace a file of arrays together with its checksum."""
     out = io.BytesIO()
     np.savez_compressed(out, **arrays)  # type: ignore[arg-type]
-    (bundle / name).write_bytes(out.getvalue())
-    manifest = json.loads((bundle / MANIFEST).read_text())
-    manifest["files"][name]["sha256"] = hashlib.sha256(out.getvalue()).hexdigest()
-    edit_manifest(bundle, files=manifest["files"])
+    replace_file(bundle, name, out.getvalue())
+
+
+def replace_file(bundle: Path, name: str, data: bytes) -> None:
+    """Replace a file together with its checksum."""
+    (bundle / name).write_bytes(data)
+    files = json.loads((bundle / MANIFEST).read_text())["files"]
+    files[name]["sha256"] = hashlib.sha256(data).hexdigest()
+    edit_manifest(bundle, files=files)

@@ -132,7 +132,7 @@ def test_ids_come_back_and_symbols_are_reported(classifier: Classifier) -> None:
 
 def test_bad_input_is_named(classifier: Classifier) -> None:
     with pytest.raises(InputError, match=r"documents\[1\]\.text: is empty"):
-        classifier.classify(["text", " \u3000\u200b"])
+        classifier.classify(["text", " \u3000\u200b\ufe0f!"])
     with pytest.raises(UnknownTaxonomyError, match=r"taxonomies\[0\]: unknown taxonomy"):
         classifier.classify(["text"], Options(taxonomies=("jp-critical-21",)))
 

@@ -68,7 +68,6 @@ def test_standard_input_and_file(tmp_path: Path) -> None:
     ("arguments", "code", "message"),
     [
         (["classify", " "], 1, "documents[0].text: is empty"),
-        (["classify"], 1, "text: give exactly one of"),
         (["classify", "--file", "/no/such/file"], 1, "--file: cannot be read"),
         (["classify", TEXT, "--taxonomy", "x"], 1, "unknown taxonomy; expected one of jp-"),
         (["classify", TEXT, "--bundle", "/no/such/dir"], 3, "bundle manifest.json: cannot be read"),
@@ -87,6 +86,8 @@ def test_exit_codes_and_messages(
 @pytest.mark.parametrize(
     "arguments",
     [
+        ["classify"],
+        ["classify", TEXT, "--file", "f"],
         ["classify", TEXT, "--top-k", "-1"],
         ["classify", TEXT, "--min-score", "2"],
         ["classify", TEXT, "--no-such-option"],

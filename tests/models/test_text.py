@@ -14,6 +14,7 @@ from critech.text import clean_text, compose_document, detect_language
         ("zero\u200bwidth", "zerowidth"),
         ("bell\x07here", "bell here"),
         ("half\ud800pair", "half\ufffdpair"),
+        ("e\u200b\u0301", "é"),
         ("㌔㍍", "キロメートル"),
         ("", ""),
     ],

@@ -87,7 +87,9 @@ def test_64_documents_in_order(client: TestClient) -> None:
         ({"documents": [{"text": "x", "id": "i" * 201}]}, "documents[0].id", "at most 200"),
         ({"documents": [{"text": "x", "language": "de"}]}, "documents[0].language", "'en' or 'ja'"),
         ({"documents": [{"text": "x", "ipc": "F42B"}]}, "documents[0].ipc", "valid list"),
-        ({"documents": [{"text": "x", "what": 1}]}, "documents[0].what", "not permitted"),
+        ({"documents": [{"text": "x", SECRET: 1}]}, "documents[0]", "not permitted"),
+        ({"documents": [{"text": "x"}], "min_score": "0.5"}, "min_score", "valid number"),
+        ({"documents": [{"text": "x"}], "min_score": True}, "min_score", "valid number"),
         ({"documents": [{"text": "x"}], "taxonomies": ["nope"]}, "taxonomies[0]", "unknown taxono"),
         ({"documents": [{"text": "x"}], "top_k": 0}, "top_k", "greater than or equal to 1"),
         ({"documents": [{"text": "x"}], "min_score": 2}, "min_score", "less than or equal to 1"),
@@ -112,13 +114,29 @@ def test_input_is_never_repeated(client: TestClient) -> None:
     is_problem(client.post("/v1/classify", json=request), 422)
 
 
-@pytest.mark.parametrize("content", [b"{", b"", b"\xff\xfe", b'{"documents": [', b"[" * 100_000])
-def test_malformed_json(client: TestClient, content: bytes) -> None:
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        (b"{", 400),
+        (b"", 422),
+        (b"\xff\xfe", 400),
+        (b'{"documents": [', 400),
+        (b"[" * 100_000, 400),
+        (b'{"documents": [{"text": "x"}], "min_score": NaN}', 422),
+        (b'{"documents": [{"text": "x"}], "top_k": 1' + b"0" * 400 + b"}", 422),
+    ],
+)
+def test_malformed_json(client: TestClient, content: bytes, status: int) -> None:
     headers = {"content-type": "application/json"}
-    answer = client.post("/v1/classify", content=content, headers=headers)
-    body = is_problem(answer, answer.status_code)
-    assert answer.status_code in (400, 422)
+    body = is_problem(client.post("/v1/classify", content=content, headers=headers), status)
     assert body["detail"]
+
+
+def test_many_errors_are_counted_not_listed(client: TestClient) -> None:
+    request = {f"{SECRET}-{i}": i for i in range(1000)}
+    body = is_problem(client.post("/v1/classify", json=request), 422)
+    assert len(body["errors"]) == 20
+    assert "1001 errors in all" in body["detail"]
 
 
 def test_a_body_over_2_mb(client: TestClient) -> None:
@@ -140,8 +158,9 @@ def test_a_body_that_is_not_json(client: TestClient) -> None:
 
 
 def test_unknown_paths_and_methods(client: TestClient) -> None:
-    for path in ("/", "/v1", "/v2/classify", "/docs", f"/{SECRET}"):
+    for path in ("/", "/v1", "/v2/classify", "/docs", "/v1/classify/", f"/{SECRET}"):
         is_problem(client.get(path), 404)
+        is_problem(client.post(path, content=b"x"), 404)
     refused = client.get("/v1/classify")
     is_problem(refused, 405)
     assert refused.headers["allow"] == "POST"
@@ -187,16 +206,18 @@ def test_not_ready_before_the_bundle_is_loaded(classifier: Classifier) -> None:
 
 
 def test_an_unexpected_failure_shows_nothing(
-    classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+    classifier: Classifier, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = create_app(Settings(), classifier)
-    with TestClient(app, raise_server_exceptions=False) as client:
+    with TestClient(app) as client:  # would raise here what reaches the server
 
         def fail(*_: object) -> None:
             raise RuntimeError(SECRET)
 
-        monkeypatch.setattr(app.state, "classifier", type("Broken", (), {"classify": fail})())
+        app.state.classifier = type("Broken", (), {"classify": fail})()
         is_problem(client.post("/v1/classify", json=CLASSIFY_EXAMPLE), 500)
+    assert "unexpected RuntimeError" in caplog.text
+    assert SECRET not in caplog.text
 
 
 def test_lone_surrogates_come_through(client: TestClient) -> None:

@@ -67,6 +67,14 @@ def test_the_command_line_gives_them_too(server: str) -> None:
     assert json.loads(done.stdout) == over_http
 
 
+def test_a_busy_port_ends_with_1(server: str) -> None:
+    port = server.rpartition(":")[2]
+    command = [sys.executable, "-m", "critech.cli", "serve", "--port", port]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+
+
 def test_the_curl_examples_of_the_readme(server: str) -> None:
     blocks = re.findall(r"```sh\n(curl .*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     assert len(blocks) >= 3

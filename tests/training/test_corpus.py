@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
+
 from critech_labels import load_taxonomies
 from critech_training.corpus import (
     CorpusError,

@@ -1,5 +1,10 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from sklearn.metrics import average_precision_score
+
 from critech_training.metrics import (
     Slice,
     average_precision,
@@ -11,10 +16,6 @@ from critech_training.metrics import (
     summarise,
     top_k_hit,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
-from sklearn.metrics import average_precision_score
 
 STRENGTHS = np.array([[2, 0, 1], [0, 2, 0], [2, 0, 0], [0, 0, 0]], dtype=np.int8)
 SCORES = np.array([[0.9, 0.2, 0.95], [0.4, 0.3, 0.6], [0.35, 0.1, 0.1], [0.2, 0.1, 0.0]])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from critech import Classifier
 from critech.bundle import read_bundle
 from critech.cli import main
@@ -60,7 +61,7 @@ def test_reduced_vocabulary_segments_as_before() -> None:
         "【課題】超音速燃焼を安定に維持できるスクラムジェットエンジンを提供する。",
         "α-Al2O3 粒子（平均粒径1.5μm）",
     ):
-        before = [piece for piece in whole.encode(text).tokens]
+        before = list(whole.encode(text).tokens)
         assert reduced.encode(text).tokens == before
 
 
@@ -84,7 +85,7 @@ def test_special_pieces_in_a_text_are_ordinary_text() -> None:
 
 
 GOLD = [
-    {"id": "1", "title": "Torpedo", "text": "A torpedo tube door.", "labels": {"jp-critical-20:16": 2}},
+    {"id": "1", "title": "T", "text": "A torpedo tube door.", "labels": {"jp-critical-20:16": 2}},
     {"id": "2", "text": "固体電池。", "language": "ja", "labels": {"jp-critical-20:12": 2}},
     {"id": "3", "text": "A hinge.", "labels": {}},
 ]  # fmt: skip
@@ -111,16 +112,30 @@ def test_evaluate_prints_table_and_json(
     ("content", "message"),
     [
         ("{", "gold.jsonl:1: is not JSON"),
-        ('{"id": "1", "text": "x"}', "gold.jsonl:1: lacks the field 'labels'"),
+        ("[1]", "gold.jsonl:1: is not a JSON object"),
+        ('{"id": "1", "text": "x"}', "gold.jsonl:1.labels: is missing"),
+        (
+            '{"id": "1", "text": 5, "labels": {}}',
+            "gold.jsonl:1.text: is missing or of a wrong type",
+        ),
+        (
+            '{"id": "1", "text": "x", "labels": {"us-ecra-14:77": 2}}',
+            "unknown label 'us-ecra-14:77'",
+        ),
+        ('{"id": "1", "text": "x", "labels": {"us-ecra-14:07": 3}}', "must be 1 or 2"),
         ("", "holds no texts"),
     ],
 )
 def test_a_bad_gold_file_is_named(
-    content: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    content: str,
+    message: str,
+    tiny_bundle: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     gold = tmp_path / "gold.jsonl"
     gold.write_text(content)
-    assert main(["evaluate", "--gold", str(gold)]) == 1
+    assert main(["evaluate", "--gold", str(gold), "--bundle", str(tiny_bundle)]) == 1
     assert message in capsys.readouterr().err
     assert main(["evaluate", "--gold", str(tmp_path / "none")]) == 1
     assert "--gold: is not a file" in capsys.readouterr().err

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,32 +30,42 @@ class GoldText:
     language: str | None = None
 
 
-def read_gold(path: Path) -> list[GoldText]:
+def read_gold(path: Path, known_labels: Collection[str]) -> list[GoldText]:
     """Return the texts of a JSON-lines file: ``id``, ``title?``, ``text``, ``language?`` and
     ``labels`` (label id to 2 or 1). Raise InputError that names line and field."""
     texts = []
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-                texts.append(
-                    GoldText(
-                        str(row["id"]),
-                        row.get("title"),
-                        row["text"],
-                        row["labels"],
-                        row.get("language"),
-                    )
-                )
-            except ValueError:
-                raise InputError(f"{path.name}:{number}", "is not JSON") from None
-            except (KeyError, TypeError, AttributeError) as error:
-                raise InputError(f"{path.name}:{number}", f"lacks the field {error}") from None
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise InputError(path.name, f"is not UTF-8 (byte {error.start})") from None
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            texts.append(_gold_text(line, f"{path.name}:{number}", known_labels))
     if not texts:
-        raise InputError(str(path.name), "holds no texts")
+        raise InputError(path.name, "holds no texts")
     return texts
+
+
+def _gold_text(line: str, where: str, known_labels: Collection[str]) -> GoldText:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        raise InputError(where, "is not JSON") from None
+    if not isinstance(row, dict):
+        raise InputError(where, "is not a JSON object")
+    for name, kind in (("id", (str, int)), ("text", str), ("labels", dict)):
+        if not isinstance(row.get(name), kind):
+            raise InputError(f"{where}.{name}", "is missing or of a wrong type")
+    if not any(char.isalnum() for char in row["text"]):
+        raise InputError(f"{where}.text", "is empty")
+    for label, strength in row["labels"].items():
+        if label not in known_labels:
+            raise InputError(f"{where}.labels", f"unknown label {label!r}")
+        if strength not in (1, 2):
+            raise InputError(f"{where}.labels", f"strength of {label} must be 1 or 2")
+    return GoldText(
+        str(row["id"]), row.get("title"), row["text"], row["labels"], row.get("language")
+    )
 
 
 def slices(classifier: Classifier, texts: Sequence[GoldText]) -> dict[str, Slice]:

@@ -7,7 +7,6 @@ processors lacking VNNI saturate their 16-bit sums and give other results than t
 
 from __future__ import annotations
 
-import logging
 import tempfile
 from pathlib import Path
 from typing import Any

@@ -42,10 +42,8 @@ class CalibrationConfig:
 
     label_prior: float = 4.0
     min_positives: int = 5
-    assigned_beta: float = 1.0
     possible_recall: float = 0.95
     lowest_possible: float = 0.02
-    threshold_prior: float = 10.0
 
 
 def fit_vocabulary(token_rows: Sequence[Sequence[int]], config: HeadConfig) -> LexicalVocabulary:
@@ -210,7 +208,8 @@ def choose_thresholds(
     """Return cut-offs per language and taxonomy, chosen on held-out scores.
 
     ``assigned``: the score at which the taxonomy's micro F1 is highest. ``possible``: the highest
-    score at which micro recall is at least ``possible_recall``, never above ``assigned``. One
+    score at which micro recall is at least ``possible_recall``, never above ``assigned`` and never
+    below ``lowest_possible``, even where that costs recall. One
     cut-off serves all labels of a taxonomy, since single labels have too few held-out positives.
     """
     n_labels = scores.shape[1]
@@ -235,8 +234,9 @@ def choose_thresholds(
 def _best_f1(scores: FloatArray, positive: npt.NDArray[np.bool_]) -> float:
     """Return the cut-off with the highest F1, halfway to the next lower score."""
     order = np.argsort(-scores, kind="stable")
-    hits = np.cumsum(positive[order])
-    f1 = 2 * hits / (np.arange(1, len(order) + 1) + positive.sum())
-    best = int(np.argmax(f1))
-    below = scores[order[best + 1]] if best + 1 < len(order) else 0.0
-    return float((scores[order[best]] + below) / 2)
+    ranked, hits = scores[order], np.cumsum(positive[order])
+    last_of_tie = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
+    f1 = 2 * hits[last_of_tie] / (last_of_tie + 1 + positive.sum())
+    best = last_of_tie[int(np.argmax(f1))]
+    below = ranked[best + 1] if best + 1 < len(ranked) else 0.0
+    return float((ranked[best] + below) / 2)

@@ -35,8 +35,9 @@ under one annotation manual; they are not determinations by any authority.
 
 {n_held_out} held-out texts of the same corpus, written by the same hands: these figures show how
 well the bundle does on text like its training text, **not** on real patents, and the thresholds
-and the calibration were chosen on this very part. 95 % bootstrap intervals in brackets; mean
-average precision over labels with at least {min_positives} positives.
+and the calibration were chosen on this very part, and so were the settings of the heads. 95 %
+bootstrap intervals in brackets; mean average precision over labels with at least
+{min_positives} positives.
 
 {table}
 
@@ -46,7 +47,8 @@ Figures on real patents stand in `docs/model-card.md` of the project, with their
 
 - Written examples differ from real filings: expect lower precision on ordinary patents.
 - Labels with few examples are calibrated by their taxonomy's common fit (`calibrated: false`).
-- Languages other than English and Japanese are answered, with a warning, without any claim.
+- Only scripts are told apart: a text in another script is answered with a warning, one in another
+  language of Latin letters is read as English. No claim is made for either.
 - Very short texts (a title alone) and texts far from any technology get scores that mean little.
 """
 

@@ -63,7 +63,7 @@ def load_base(name: str) -> TorchEncoder:
     tokenizer = sentence_model.tokenizer.backend_tokenizer
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    prefix = PREFIX if "e5" in name.lower() else ""
+    prefix = PREFIX if "e5" in Path(name).name.lower() else ""
     return TorchEncoder(sentence_model[0].auto_model, tokenizer, base=name, prefix=prefix)
 
 

@@ -1,4 +1,4 @@
-"""The training pipeline: corpus to bundle, reproducible to the byte on one machine."""
+"""The training pipeline: corpus to bundle."""
 
 from __future__ import annotations
 

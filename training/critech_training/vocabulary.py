@@ -1,7 +1,7 @@
 """Vocabulary reduction: keep the pieces that English and Japanese technical text can use.
 
 The base model's 250,002 pieces cover a hundred languages. Pieces made only of ASCII, Greek
-letters, symbols, kana, kanji and full-width forms stay (about 108,000); pieces holding any other
+letters, symbols, kana, kanji and full-width forms stay (110,913); pieces holding any other
 letter (accented Latin, Cyrillic, Hangul, Arabic, ...) go. A text in a kept script is segmented
 exactly as before, since a unigram segmentation only ever uses pieces whose characters it contains.
 """

@@ -18,7 +18,10 @@ STYLES = {"assigned": "bold green", "possible": "yellow", "not_assigned": "dim"}
 
 def run(argv: Sequence[str]) -> int:
     """Parse the arguments, classify one document and print the result."""
-    args = _parser().parse_args(argv)
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if (args.text is None) == (args.file is None):
+        parser.error("give exactly one of TEXT, - and --file")
     document = Document(
         text=_read_text(args),
         title=args.title,
@@ -79,8 +82,6 @@ def _share(value: str) -> float:
 
 
 def _read_text(args: argparse.Namespace) -> str:
-    if (args.text is None) == (args.file is None):
-        raise InputError("text", "give exactly one of TEXT, - and --file")
     if args.file is not None:
         where = "--file"
         try:

@@ -1,0 +1,42 @@
+"""Middleware: answer 500 to what nobody expected, without a word of the request anywhere.
+
+Prevents an exception whose message holds text from reaching the server's log: only the type of the
+exception is logged, and nothing is raised further.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from critech_service.problems import problem
+
+log = logging.getLogger("critech")
+
+
+class Guard:
+    """ASGI middleware, the outermost one."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; turn any exception into a problem response."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        except Exception as error:
+            log.error("unexpected %s", type(error).__name__)
+            if not started:
+                answer = problem(500, "An unexpected error occurred; nothing was answered.")
+                await answer(scope, receive, send)
