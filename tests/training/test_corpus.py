@@ -1,5 +1,6 @@
 import json
 import re
+import zlib
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -86,15 +87,20 @@ def test_no_text_names_its_narrow_label(corpus: list[Record]) -> None:
 
 
 def test_no_two_texts_are_nearly_the_same(corpus: list[Record]) -> None:
-    """No pair of texts shares 0.6 of its 8-character shingles."""
+    """No pair of texts shares 0.6 of its 8-character shingles.
+
+    A quarter of the shingles, chosen by checksum and so alike in all texts, finds the candidates;
+    frequent ones (boilerplate) find none.
+    """
     shingles = []
     places = defaultdict(list)
     for row, record in enumerate(corpus):
         text = re.sub(r"\s+", " ", record.text.lower())
         found = {text[i : i + 8] for i in range(max(1, len(text) - 7))}
         shingles.append(found)
-        for shingle in sorted(found)[::3]:
-            places[shingle].append(row)
+        for shingle in found:
+            if zlib.crc32(shingle.encode()) % 4 == 0:
+                places[shingle].append(row)
     shared: Counter[tuple[int, int]] = Counter()
     for rows in places.values():
         if len(rows) <= 20:
@@ -102,7 +108,7 @@ def test_no_two_texts_are_nearly_the_same(corpus: list[Record]) -> None:
     close = [
         (corpus[a].id, corpus[b].id)
         for (a, b), count in shared.items()
-        if count > 10 and len(shingles[a] & shingles[b]) / len(shingles[a] | shingles[b]) > 0.6
+        if count > 2 and len(shingles[a] & shingles[b]) / len(shingles[a] | shingles[b]) > 0.6
     ]
     assert close == []
 

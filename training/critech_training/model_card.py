@@ -28,8 +28,10 @@ that neither encoder nor heads were fitted on.
 
 {n_texts} texts written for this project ({n_en} English, {n_ja} Japanese), none copied, none made
 by template; version {corpus_version}, digest `{corpus_digest}`. {n_held_out} of them are held out
-for calibration, thresholds and the table below. The labels were given by the writers of the texts
-under one annotation manual; they are not determinations by any authority.
+for calibration, thresholds and the table below. The encoder was fine-tuned on {n_tuned} of the
+others (corpus digest at that time `{tuned_digest}`), the heads on all of them. The labels were
+given by the writers of the texts under one annotation manual and read by a second reader for most
+of them; they are not determinations by any authority.
 
 ## Held-out figures
 
@@ -62,6 +64,8 @@ def model_card(training: Mapping[str, Any], report: Mapping[str, Any]) -> str:
         n_en=n_texts["en"],
         n_ja=n_texts["ja"],
         n_held_out=n_texts["held_out"],
+        n_tuned=training["encoder"]["n_texts"],
+        tuned_digest=training["encoder"]["corpus_digest"],
         corpus_version=training["corpus_version"],
         corpus_digest=training["corpus_digest"],
         min_positives=next(iter(report["taxonomies"].values()))["min_positives"],

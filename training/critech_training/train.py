@@ -106,6 +106,11 @@ def train(
         restore_weights(encoder, encoder_dir)
     else:
         finetune(encoder, _finetune_data(fit_part, labels), config.finetune)
+        encoder.tuning = {
+            "n_texts": len(fit_part),
+            "corpus_digest": digest(sorted(records, key=lambda record: record.id)),
+            "config": asdict(config.finetune),
+        }
         if encoder_dir is not None:
             save_encoder(encoder, encoder_dir)
     content = fit_bundle(encoder, fit_part, held_out, taxonomies, config)
@@ -254,9 +259,8 @@ def provenance(
         },
         "held_out_percent": HELD_OUT_PERCENT,
         "positives": counts,
-        "config": {
-            name: asdict(getattr(config, name)) for name in ("finetune", "heads", "calibration")
-        },
+        "encoder": encoder.tuning,
+        "config": {name: asdict(getattr(config, name)) for name in ("heads", "calibration")},
         "packages": {name: metadata.version(name) for name in packages},
         "python": platform.python_version(),
     }

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from critech.errors import InputError
 from critech_labels import load_taxonomies
-
 from critech_training.corpus import (
     CORPUS_VERSION,
     POSITIVE,

@@ -29,8 +29,8 @@ def run(argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
     if not args.gold.is_file():
         raise InputError("--gold", "is not a file")
-    texts = read_gold(args.gold)
     with Classifier.load(args.bundle) as classifier:
+        texts = read_gold(args.gold, classifier.bundle.labels)
         report = {"data": args.gold.name, **evaluate(classifier, texts, args.min_positives)}
     if args.json:
         json.dump(report, sys.stdout, ensure_ascii=False, indent=2)
