@@ -2,6 +2,7 @@
 
 import json
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +29,6 @@ def test_the_tiny_run_gives_a_whole_bundle(tiny_bundle: Path) -> None:
 
 
 def test_the_exported_encoder_gives_what_torch_gives(tiny_base: Path) -> None:
-    import warnings
-
     from critech.encoder import EncoderConfig, OnnxEncoder
     from critech_training.export import export_onnx
     from critech_training.torch_encoder import embed, load_base
@@ -46,6 +45,26 @@ def test_the_exported_encoder_gives_what_torch_gives(tiny_base: Path) -> None:
         onnx_encoder = OnnxEncoder(model, encoder.tokenizer.to_str().encode(), config)
         found = np.stack([onnx_encoder.embed(text).vector for text in texts])
         assert np.abs(found - expected).max() < tolerance
+
+
+def test_the_packed_base_is_exported_without_loss() -> None:
+    """4-bit token embeddings, prefix and frame: served vectors are those that training sees."""
+    from critech.encoder import EncoderConfig, OnnxEncoder
+    from critech_training.export import export_onnx
+    from critech_training.torch_encoder import PACKED_BASE, embed, load_base
+
+    encoder = load_base(PACKED_BASE)
+    texts = ["A scramjet engine with an isolator duct.", "「量子鍵配送」装置であって、", "(12) x"]
+    expected = embed(encoder, texts)
+    special = encoder.special
+    config = EncoderConfig(encoder.prefix, special["bos"], special["eos"], 512, 4, 384)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = export_onnx(encoder, quantize=False)
+    served = OnnxEncoder(model, encoder.tokenizer.to_str().encode(), config)
+    for text, vector in zip(texts, expected, strict=True):
+        assert list(served.framed(served.token_ids(text))[0]) == encoder.token_ids(text, 512)
+        assert np.abs(served.embed(text).vector - vector).max() < 1e-5
 
 
 def test_reduced_vocabulary_segments_as_before() -> None:

@@ -6,6 +6,7 @@ import logging
 import platform
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -154,10 +155,13 @@ def fit_bundle(
     onnx_bytes = export_onnx(encoder)
     tokenizer_bytes = encoder.tokenizer.to_str().encode()
     onnx_encoder = OnnxEncoder(onnx_bytes, tokenizer_bytes, encoder_config)
-    embedded = {
-        name: [onnx_encoder.embed(compose_document(r.title, r.text)) for r in part]
-        for name, part in (("fit", fit_part), ("held_out", held_out))
-    }
+    with ThreadPoolExecutor(config.threads) as pool:
+        embedded = {
+            name: list(
+                pool.map(onnx_encoder.embed, [compose_document(r.title, r.text) for r in part])
+            )
+            for name, part in (("fit", fit_part), ("held_out", held_out))
+        }
     log.info("embedded %d texts with the exported encoder", len(fit_part) + len(held_out))
     vectors = {name: np.stack([e.vector for e in part]) for name, part in embedded.items()}
     tokens = {name: [e.token_ids for e in part] for name, part in embedded.items()}
