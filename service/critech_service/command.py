@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import signal
 import sys
 from collections.abc import Sequence
@@ -51,5 +52,6 @@ def run(argv: Sequence[str]) -> int:
                 server_header=False,
             )
         )
-        server.run()
+        with contextlib.suppress(SystemExit):  # a busy port too: uvicorn has logged it
+            server.run()
     return 0 if server.started else 1

@@ -220,12 +220,14 @@ def test_an_unexpected_failure_shows_nothing(
     assert SECRET not in caplog.text
 
 
-def test_lone_surrogates_come_through(client: TestClient) -> None:
-    body = b'{"documents": [{"id": "\\ud800", "text": "a torpedo \\udfff tube"}]}'
+def test_lone_surrogates_are_refused_by_field(client: TestClient) -> None:
     headers = {"content-type": "application/json"}
-    answer = client.post("/v1/classify", content=body, headers=headers)
-    assert answer.status_code == 200
-    assert answer.json()["results"][0]["id"] == "\ud800"
+    for field in ("id", "text"):
+        document = f'{{"text": "a torpedo", "{field}": "\\ud800"}}'
+        content = f'{{"documents": [{document}]}}'.encode()
+        answer = client.post("/v1/classify", content=content, headers=headers)
+        (error,) = is_problem(answer, 422)["errors"]
+        assert error["field"] == f"documents[0].{field}"
 
 
 def test_openapi_examples_work_when_pasted(client: TestClient) -> None:
