@@ -68,8 +68,20 @@ def test_a_label_with_few_positives_takes_the_common_fit() -> None:
 def test_thresholds_follow_their_rules() -> None:
     scores = np.array([[0.9], [0.8], [0.4], [0.7], [0.1]], dtype=np.float32)
     strengths = np.array([[2], [2], [2], [0], [0]], dtype=np.int8)
-    found = choose_thresholds(scores, strengths, np.zeros(5, int), ["a"], CalibrationConfig())
+    config = CalibrationConfig(recall_first=("a",))
+    found = choose_thresholds(scores, strengths, np.zeros(5, int), ["a"], config)
     assert 0.1 < found.assigned[0, 0] < 0.4  # best F1 takes all three
     assert found.possible[0, 0] <= found.assigned[0, 0]
     assert (scores[strengths == 2] >= found.possible[0, 0]).mean() >= 0.95
     assert found.assigned[1, 0] == 0.5  # no Japanese text to choose by
+
+
+def test_recall_may_count_twice_instead() -> None:
+    scores = np.array([[0.9], [0.8], [0.3]] + [[0.5]] * 4 + [[0.01]], dtype=np.float32)
+    strengths = np.array([[2], [2], [2]] + [[0]] * 4 + [[2]], dtype=np.int8)
+    rows = np.zeros(len(scores), int)
+    by_f = choose_thresholds(scores, strengths, rows, ["k"], CalibrationConfig())
+    by_recall = choose_thresholds(scores, strengths, rows, ["us-ecra-14"], CalibrationConfig())
+    assert by_f.assigned[0, 0] == by_recall.assigned[0, 0] > 0.5
+    assert 0.01 < by_f.possible[0, 0] < 0.3 or by_f.possible[0, 0] > by_recall.possible[0, 0]
+    assert by_recall.possible[0, 0] == np.float32(0.02)

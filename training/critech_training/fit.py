@@ -43,6 +43,8 @@ class CalibrationConfig:
     label_prior: float = 4.0
     min_positives: int = 5
     possible_recall: float = 0.95
+    recall_first: tuple[str, ...] = ("jp-critical-20", "jp-secret-patent-25", "us-ecra-14")
+    possible_beta: float = 2.0
     lowest_possible: float = 0.02
 
 
@@ -207,10 +209,10 @@ def choose_thresholds(
 ) -> Thresholds:
     """Return cut-offs per language and taxonomy, chosen on held-out scores.
 
-    ``assigned``: the score at which the taxonomy's micro F1 is highest. ``possible``: the highest
-    score at which micro recall is at least ``possible_recall``, never above ``assigned`` and never
-    below ``lowest_possible``, even where that costs recall. One
-    cut-off serves all labels of a taxonomy, since single labels have too few held-out positives.
+    ``assigned``: the score at which the taxonomy's micro F1 is highest. ``possible``: for the
+    ``recall_first`` taxonomies the highest score at which micro recall is at least
+    ``possible_recall``, for the others the score with the highest F-beta; never above ``assigned``
+    and never below ``lowest_possible``, even where that costs recall. One cut-off serves all labels of a taxonomy, since single labels have too few held-out positives.
     """
     n_labels = scores.shape[1]
     assigned = np.full((2, n_labels), 0.5, dtype=np.float32)
@@ -224,19 +226,23 @@ def choose_thresholds(
             positive = s[used & (y == POSITIVE)]
             if not len(positive):
                 continue
-            best = _best_f1(s[used], y[used] == POSITIVE)
-            reach = float(np.quantile(positive, 1 - config.possible_recall, method="lower"))
+            best = _best_f(s[used], y[used] == POSITIVE, beta=1.0)
+            if group in config.recall_first:
+                reach = float(np.quantile(positive, 1 - config.possible_recall, method="lower"))
+            else:
+                reach = _best_f(s[used], y[used] == POSITIVE, config.possible_beta)
             assigned[row, columns] = best
             possible[row, columns] = min(best, max(reach, config.lowest_possible))
     return Thresholds(assigned, possible)
 
 
-def _best_f1(scores: FloatArray, positive: npt.NDArray[np.bool_]) -> float:
-    """Return the cut-off with the highest F1, halfway to the next lower score."""
+def _best_f(scores: FloatArray, positive: npt.NDArray[np.bool_], beta: float) -> float:
+    """Return the cut-off with the highest F-beta, halfway to the next lower score. Recall counts
+    ``beta`` times as much as precision."""
     order = np.argsort(-scores, kind="stable")
     ranked, hits = scores[order], np.cumsum(positive[order])
     last_of_tie = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
-    f1 = 2 * hits[last_of_tie] / (last_of_tie + 1 + positive.sum())
-    best = last_of_tie[int(np.argmax(f1))]
+    f = (1 + beta**2) * hits[last_of_tie] / (last_of_tie + 1 + beta**2 * positive.sum())
+    best = last_of_tie[int(np.argmax(f))]
     below = ranked[best + 1] if best + 1 < len(ranked) else 0.0
     return float((ranked[best] + below) / 2)
