@@ -14,7 +14,12 @@ CASES = yaml.safe_load((Path(__file__).parent / "expert_cases.yaml").read_text(e
 
 @pytest.mark.parametrize("language", ["en", "ja"])
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
-def test_expert_case(case: dict[str, Any], language: str, classifier: Classifier) -> None:
+def test_expert_case(
+    case: dict[str, Any], language: str, classifier: Classifier, request: pytest.FixtureRequest
+) -> None:
+    if language in case.get("known_failure", {}):
+        reason = case["known_failure"][language]
+        request.applymarker(pytest.mark.xfail(reason=reason, raises=AssertionError, strict=True))
     document = Document(case["texts"][language]["text"], title=case["texts"][language]["title"])
     (result,) = classifier.classify([document], Options(top_k=None)).results
     assert result.language == language

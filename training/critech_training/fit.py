@@ -212,8 +212,8 @@ def choose_thresholds(
     ``assigned``: the score at which the taxonomy's micro F1 is highest. ``possible``: for the
     ``recall_first`` taxonomies the highest score at which micro recall is at least
     ``possible_recall``, for the others the score with the highest F-beta; never above ``assigned``
-    and never below ``lowest_possible``, even where that costs recall. One cut-off serves all labels of a taxonomy, since single labels have too few held-out positives.
-    """
+    and never below ``lowest_possible``, even where that costs recall. One
+    cut-off serves all labels of a taxonomy, since single labels have too few held-out positives."""
     n_labels = scores.shape[1]
     assigned = np.full((2, n_labels), 0.5, dtype=np.float32)
     possible = np.full((2, n_labels), 0.1, dtype=np.float32)
