@@ -63,9 +63,10 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_bundle(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle from a whole training run on 160 texts of the corpus."""
     from critech_labels import load_taxonomies
+    from critech_labels.taxonomy import label_order
     from critech_training.corpus import default_corpus_dir, load_corpus
     from critech_training.finetune import FinetuneConfig
-    from critech_training.train import TrainConfig, label_order, train
+    from critech_training.train import TrainConfig, train
 
     records = load_corpus(default_corpus_dir(), label_order(list(load_taxonomies().values())))
     chosen = [dataclasses.replace(record, pair_of=None) for record in records[::20][:160]]

@@ -7,7 +7,7 @@ that differs little from another names it in ``based_on`` and holds only what di
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import resources
@@ -172,6 +172,21 @@ def load_taxonomy(taxonomy_id: str, on: dt.date | None = None) -> Taxonomy:
 def load_taxonomies(on: dt.date | None = None) -> dict[str, Taxonomy]:
     """Return all taxonomies by id, in the order of ``TAXONOMY_IDS``."""
     return {taxonomy_id: load_taxonomy(taxonomy_id, on) for taxonomy_id in TAXONOMY_IDS}
+
+
+def label_order(taxonomies: Iterable[Taxonomy]) -> tuple[str, ...]:
+    """Return all label ids in taxonomy order: the order of every array over labels."""
+    return tuple(label.id for taxonomy in taxonomies for label in taxonomy.labels)
+
+
+def parent_positions(taxonomies: Iterable[Taxonomy]) -> list[int | None]:
+    """Return for each label, in ``label_order``, the position of its category, or None."""
+    labels = [label for taxonomy in taxonomies for label in taxonomy.labels]
+    position = {label.id: at for at, label in enumerate(labels)}
+    return [
+        None if label.parent is None else position[f"{label.taxonomy_id}:{label.parent}"]
+        for label in labels
+    ]
 
 
 @lru_cache(maxsize=16)

@@ -26,7 +26,7 @@ from critech.errors import BundleError
 from critech.heads import Calibration, Heads
 from critech.lexical import LexicalVocabulary
 from critech_labels import Taxonomy
-from critech_labels.taxonomy import parse_taxonomy
+from critech_labels.taxonomy import label_order, parse_taxonomy
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -174,7 +174,7 @@ def _check_label_order(
 ) -> None:
     """Compare the manifest's label order with the snapshot's and with that of the arrays."""
     orders = {
-        LABELS: [label.id for taxonomy in taxonomies for label in taxonomy.labels],
+        LABELS: list(label_order(taxonomies)),
         ARRAYS: [str(label) for label in arrays["labels"]],
     }
     for name, order in orders.items():

@@ -25,6 +25,7 @@ from critech.results import (
 )
 from critech.text import Language, compose_document, detect_language
 from critech_labels import Taxonomy, match_fields
+from critech_labels.taxonomy import parent_positions
 
 SCORE_DECIMALS = 6
 SHORT_TEXT_TOKENS = 8
@@ -68,13 +69,8 @@ class Classifier:
         self.taxonomies = {taxonomy.id: taxonomy for taxonomy in bundle.taxonomies}
         self.threads = threads or os.cpu_count() or 1
         self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="critech")
-        position = {label: i for i, label in enumerate(bundle.labels)}
-        self._position = position
-        self._parents = [
-            None if label.parent is None else position[f"{taxonomy.id}:{label.parent}"]
-            for taxonomy in bundle.taxonomies
-            for label in taxonomy.labels
-        ]
+        self._position = {label: i for i, label in enumerate(bundle.labels)}
+        self._parents = parent_positions(bundle.taxonomies)
 
     @classmethod
     def load(cls, path: Path | str | None = None, threads: int | None = None) -> Classifier:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from critech_labels import load_taxonomies
+from critech_labels.taxonomy import label_order
 from critech_training.corpus import (
     CorpusError,
     Record,
@@ -17,7 +18,6 @@ from critech_training.corpus import (
     pair_rows,
     strengths,
 )
-from critech_training.train import label_order
 
 TAXONOMIES = load_taxonomies()
 ORDER = label_order(list(TAXONOMIES.values()))

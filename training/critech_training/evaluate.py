@@ -107,12 +107,16 @@ def evaluate(
     classifier: Classifier, texts: Sequence[GoldText], min_positives: int = 3
 ) -> dict[str, Any]:
     """Return the report: bundle, number of texts, and per taxonomy all metrics with intervals."""
-    found = slices(classifier, texts)
     return {
         "bundle": classifier.model.as_dict(),
         "n_texts": len(texts),
-        "taxonomies": {name: summarise(data, min_positives) for name, data in found.items()},
+        "taxonomies": summaries(slices(classifier, texts), min_positives),
     }
+
+
+def summaries(found: Mapping[str, Slice], min_positives: int = 3) -> dict[str, Any]:
+    """Return the metrics of every slice with their intervals, by name."""
+    return {name: summarise(data, min_positives) for name, data in found.items()}
 
 
 COLUMNS = (

@@ -75,7 +75,7 @@ class _Lower:
                 hidden = body.embeddings(input_ids=ids)
                 bias = attention_bias(mask)
                 for layer in body.encoder.layer[: self.n_frozen]:
-                    hidden = call_layer(layer, hidden, bias)
+                    hidden = _call_layer(layer, hidden, bias)
                 for row, i in enumerate(index):
                     out[i] = hidden[row, : len(rows[i])].to(torch.float16)
         return [tensor.clone() for tensor in out]
@@ -86,9 +86,7 @@ def attention_bias(mask: torch.Tensor) -> torch.Tensor:
     return (1.0 - mask[:, None, None, :].to(torch.float32)) * torch.finfo(torch.float32).min
 
 
-def call_layer(
-    layer: torch.nn.Module, hidden: torch.Tensor, bias: torch.Tensor | None
-) -> torch.Tensor:
+def _call_layer(layer: torch.nn.Module, hidden: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
     """Return what one transformer layer makes of hidden states [batch, tokens, hidden]."""
     output = layer(hidden, bias)
     return output[0] if isinstance(output, tuple) else output
@@ -137,7 +135,7 @@ def finetune(encoder: TorchEncoder, data: FinetuneData, config: FinetuneConfig) 
             hidden, mask = _pad_cached(rows)
             bias = attention_bias(mask)
             for layer in layers:
-                hidden = call_layer(layer, hidden, bias)
+                hidden = _call_layer(layer, hidden, bias)
             vectors = mean_pool(hidden, mask)
             loss = _label_loss(head(vectors * config.logit_scale), strengths[index], config)
             loss = loss + config.pair_weight * _pair_loss(vectors, index, data.pair_row)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -153,22 +153,30 @@ def fit_calibration(
     slope = np.ones((2, n_labels), dtype=np.float32)
     offset = np.zeros((2, n_labels), dtype=np.float32)
     fitted = np.zeros((2, n_labels), dtype=bool)
+    for row, _, texts, columns in _cells(language_rows, taxonomy_of):
+        z, y = margins_[np.ix_(texts, columns)], strengths[np.ix_(texts, columns)]
+        used = y != ARGUABLE
+        a, b = _platt(z[used], (y[used] == POSITIVE).astype(float))
+        slope[row, columns] = a
+        offset[row, columns] = b
+        for at, j in enumerate(columns):
+            mask = used[:, at]
+            target = (y[mask, at] == POSITIVE).astype(float)
+            if target.sum() >= config.min_positives:
+                offset[row, j] = b + _offset_step(a * z[mask, at] + b, target, config)
+                fitted[row, j] = True
+    return Calibration(slope, offset, fitted)
+
+
+def _cells(
+    language_rows: npt.NDArray[np.int64], taxonomy_of: Sequence[str]
+) -> Iterator[tuple[int, str, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    """Yield language row, taxonomy, its texts and its labels: what is fitted together."""
     for row in (0, 1):
         texts = np.flatnonzero(language_rows == row)
         for group in dict.fromkeys(taxonomy_of):
             columns = np.array([j for j, name in enumerate(taxonomy_of) if name == group])
-            z, y = margins_[np.ix_(texts, columns)], strengths[np.ix_(texts, columns)]
-            used = y != ARGUABLE
-            a, b = _platt(z[used], (y[used] == POSITIVE).astype(float))
-            slope[row, columns] = a
-            offset[row, columns] = b
-            for at, j in enumerate(columns):
-                mask = used[:, at]
-                target = (y[mask, at] == POSITIVE).astype(float)
-                if target.sum() >= config.min_positives:
-                    offset[row, j] = b + _offset_step(a * z[mask, at] + b, target, config)
-                    fitted[row, j] = True
-    return Calibration(slope, offset, fitted)
+            yield row, group, texts, columns
 
 
 def _platt(z: npt.NDArray[np.floating], y: npt.NDArray[np.float64]) -> tuple[float, float]:
@@ -217,22 +225,19 @@ def choose_thresholds(
     n_labels = scores.shape[1]
     assigned = np.full((2, n_labels), 0.5, dtype=np.float32)
     possible = np.full((2, n_labels), 0.1, dtype=np.float32)
-    for row in (0, 1):
-        texts = np.flatnonzero(language_rows == row)
-        for group in dict.fromkeys(taxonomy_of):
-            columns = np.array([j for j, name in enumerate(taxonomy_of) if name == group])
-            s, y = scores[np.ix_(texts, columns)], strengths[np.ix_(texts, columns)]
-            used = y != ARGUABLE
-            positive = s[used & (y == POSITIVE)]
-            if not len(positive):
-                continue
-            best = _best_f(s[used], y[used] == POSITIVE, beta=1.0)
-            if group in config.recall_first:
-                reach = float(np.quantile(positive, 1 - config.possible_recall, method="lower"))
-            else:
-                reach = _best_f(s[used], y[used] == POSITIVE, config.possible_beta)
-            assigned[row, columns] = best
-            possible[row, columns] = min(best, max(reach, config.lowest_possible))
+    for row, group, texts, columns in _cells(language_rows, taxonomy_of):
+        s, y = scores[np.ix_(texts, columns)], strengths[np.ix_(texts, columns)]
+        used = y != ARGUABLE
+        positive = s[used & (y == POSITIVE)]
+        if not len(positive):
+            continue
+        best = _best_f(s[used], y[used] == POSITIVE, beta=1.0)
+        if group in config.recall_first:
+            reach = float(np.quantile(positive, 1 - config.possible_recall, method="lower"))
+        else:
+            reach = _best_f(s[used], y[used] == POSITIVE, config.possible_beta)
+        assigned[row, columns] = best
+        possible[row, columns] = min(best, max(reach, config.lowest_possible))
     return Thresholds(assigned, possible)
 
 

@@ -45,14 +45,17 @@ def average_precision(scores: Scores, positive: Decided) -> float:
     return float(np.sum(np.diff(recall, prepend=0.0) * precision))
 
 
+def _scored(strengths: Strengths, min_positives: int) -> npt.NDArray[np.integer]:
+    """Return the labels that have enough positives."""
+    return np.flatnonzero((strengths == POSITIVE).sum(axis=0) >= min_positives)
+
+
 def mean_average_precision(scores: Scores, strengths: Strengths, min_positives: int) -> float:
     """Return the mean over labels with enough positives. NaN when there is none."""
-    values = [
-        average_precision(scores[used, j], strengths[used, j] == POSITIVE)
-        for j in range(scores.shape[1])
-        if (strengths[:, j] == POSITIVE).sum() >= min_positives
-        and (used := strengths[:, j] != ARGUABLE) is not None
-    ]
+    values = []
+    for j in _scored(strengths, min_positives):
+        used = strengths[:, j] != ARGUABLE
+        values.append(average_precision(scores[used, j], strengths[used, j] == POSITIVE))
     return float(np.mean(values)) if values else float("nan")
 
 
@@ -67,9 +70,7 @@ def micro_f1(decided: Decided, strengths: Strengths) -> float:
 def macro_f1(decided: Decided, strengths: Strengths, min_positives: int) -> float:
     """Return the mean F1 over labels with enough positives."""
     values = [
-        micro_f1(decided[:, [j]], strengths[:, [j]])
-        for j in range(strengths.shape[1])
-        if (strengths[:, j] == POSITIVE).sum() >= min_positives
+        micro_f1(decided[:, [j]], strengths[:, [j]]) for j in _scored(strengths, min_positives)
     ]
     return float(np.mean(values)) if values else float("nan")
 
@@ -123,7 +124,7 @@ class Slice:
 
 
 def metric_functions(
-    min_positives: int, scored_labels: npt.NDArray[np.integer]
+    scored_labels: npt.NDArray[np.integer],
 ) -> dict[str, Callable[[Slice], float]]:
     """Return the metrics by name. Mean average precision and macro F1 are over
     ``scored_labels``, fixed beforehand so that resampling does not change which labels count."""
@@ -152,8 +153,8 @@ def summarise(
 ) -> dict[str, Any]:
     """Return sample sizes and every metric with its interval, JSON-ready."""
     counts = (data.strengths == POSITIVE).sum(axis=0)
-    scored = np.flatnonzero(counts >= min_positives)
-    functions = metric_functions(min_positives, scored)
+    scored = _scored(data.strengths, min_positives)
+    functions = metric_functions(scored)
     rng = np.random.default_rng(seed)
     n_texts = len(data.scores)
     resamples = [data.take(rng.integers(0, n_texts, n_texts)) for _ in range(n_resamples)]

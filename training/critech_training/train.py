@@ -22,6 +22,7 @@ from critech.heads import LANGUAGE_ROW
 from critech.text import compose_document
 from critech_labels import Taxonomy, load_taxonomies
 from critech_labels.export import snapshot
+from critech_labels.taxonomy import label_order, parent_positions
 from critech_training.corpus import (
     CORPUS_VERSION,
     HELD_OUT_PERCENT,
@@ -32,7 +33,7 @@ from critech_training.corpus import (
     pair_rows,
     strengths,
 )
-from critech_training.evaluate import GoldText, evaluate
+from critech_training.evaluate import GoldText, slices, summaries
 from critech_training.export import export_onnx
 from critech_training.finetune import FinetuneConfig, FinetuneData, finetune
 from critech_training.fit import (
@@ -71,11 +72,6 @@ class TrainConfig:
     heads: HeadConfig = field(default_factory=HeadConfig)
     calibration: CalibrationConfig = field(default_factory=CalibrationConfig)
     threads: int = 2
-
-
-def label_order(taxonomies: Sequence[Taxonomy]) -> tuple[str, ...]:
-    """Return all label ids in taxonomy order: the order of every label array of a bundle."""
-    return tuple(label.id for taxonomy in taxonomies for label in taxonomy.labels)
 
 
 def train(
@@ -172,7 +168,7 @@ def fit_bundle(
     rows = np.array([LANGUAGE_ROW[record.language] for record in held_out])
     z = margins(heads, vectors["held_out"], tokens["held_out"])
     calibration = fit_calibration(z, y_held, rows, groups, config.calibration)
-    parents = _parents(taxonomies, labels)
+    parents = parent_positions(taxonomies)
     scores = np.stack(
         [
             lift_parents(calibration.scores(z[i], record.language), parents)
@@ -212,15 +208,6 @@ def _calibration_group(label: str) -> str:
     """Return what shares a common calibration: a taxonomy, its sub-items apart."""
     taxonomy, _, code = label.partition(":")
     return f"{taxonomy} sub-items" if "." in code else taxonomy
-
-
-def _parents(taxonomies: Sequence[Taxonomy], labels: Sequence[str]) -> list[int | None]:
-    position = {label: i for i, label in enumerate(labels)}
-    return [
-        None if label.parent is None else position[f"{taxonomy.id}:{label.parent}"]
-        for taxonomy in taxonomies
-        for label in taxonomy.labels
-    ]
 
 
 def provenance(
@@ -277,16 +264,18 @@ def held_out_report(bundle: Path, held_out: Sequence[Record], threads: int) -> d
         for record in held_out
     ]
     with Classifier(read_bundle(bundle), threads) as classifier:
-        report = {
-            "data": "held-out part of the training corpus",
-            **evaluate(classifier, texts, min_positives=3),
-        }
-        del report["bundle"]
-        report["languages"] = {
-            language: evaluate(
-                classifier, [t for t in texts if t.language == language], min_positives=3
-            )["taxonomies"]
-            for language in ("en", "ja")
-            if any(t.language == language for t in texts)
-        }
-    return report
+        found = slices(classifier, texts)
+    rows = {
+        language: np.flatnonzero([text.language == language for text in texts])
+        for language in ("en", "ja")
+    }
+    return {
+        "data": "held-out part of the training corpus",
+        "n_texts": len(texts),
+        "taxonomies": summaries(found),
+        "languages": {
+            language: summaries({name: data.take(chosen) for name, data in found.items()})
+            for language, chosen in rows.items()
+            if len(chosen)
+        },
+    }

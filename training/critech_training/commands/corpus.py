@@ -10,6 +10,7 @@ from pathlib import Path
 
 from critech.errors import InputError
 from critech_labels import load_taxonomies
+from critech_labels.taxonomy import label_order
 from critech_training.corpus import (
     CORPUS_VERSION,
     POSITIVE,
@@ -19,7 +20,6 @@ from critech_training.corpus import (
     digest,
     load_corpus,
 )
-from critech_training.train import label_order
 
 
 def run(argv: Sequence[str]) -> int:
@@ -27,7 +27,7 @@ def run(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="critech corpus", description="Check and count a corpus.")
     parser.add_argument("--corpus", type=Path, default=default_corpus_dir(), metavar="DIR")
     args = parser.parse_args(argv)
-    order = label_order(list(load_taxonomies().values()))
+    order = label_order(load_taxonomies().values())
     try:
         records = load_corpus(args.corpus, order)
     except CorpusError as error:

@@ -11,9 +11,10 @@ from pathlib import Path
 from critech.bundle import default_path
 from critech.errors import InputError
 from critech_labels import load_taxonomies
+from critech_labels.taxonomy import label_order
 from critech_training.commands.evaluate import print_report
 from critech_training.corpus import CorpusError, default_corpus_dir, load_corpus
-from critech_training.train import TrainConfig, label_order, train
+from critech_training.train import TrainConfig, train
 
 
 def run(argv: Sequence[str]) -> int:
@@ -35,7 +36,7 @@ def run(argv: Sequence[str]) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
     logging.getLogger("critech_training").setLevel(logging.INFO)
     try:
-        records = load_corpus(args.corpus, label_order(list(load_taxonomies().values())))
+        records = load_corpus(args.corpus, label_order(load_taxonomies().values()))
     except CorpusError as error:
         raise InputError("--corpus", str(error)) from None
     config = dataclasses.replace(
