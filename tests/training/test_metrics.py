@@ -9,10 +9,14 @@ from critech_training.metrics import (
     Slice,
     average_precision,
     calibration_error,
+    compare,
+    label_figures,
     macro_f1,
     mean_average_precision,
     micro_f1,
+    precision_recall,
     recall,
+    reliability,
     summarise,
     top_k_hit,
 )
@@ -75,3 +79,39 @@ def test_no_positives_give_null_not_zero() -> None:
     assert metrics["mean_average_precision"]["value"] is None
     assert metrics["top_1_hit"]["value"] is None
     assert metrics["recall_possible"]["value"] is None
+
+
+def test_a_comparison_is_paired() -> None:
+    """A constant gain shows a narrow interval although both figures vary widely by themselves."""
+    rng = np.random.default_rng(1)
+    strengths = (rng.random((60, 3)) < 0.3).astype(np.int8) * 2
+    right = strengths == 2
+    worse = right.copy()
+    worse[:, 0] = False
+    scores = rng.random((60, 3))
+    found = compare(Slice(scores, strengths, right, right), Slice(scores, strengths, worse, worse))
+    f1 = found["metrics"]["micro_f1"]
+    assert 0 < f1["low"] <= f1["value"] <= f1["high"]
+    assert f1["share_above_zero"] == 1.0
+    same = found["metrics"]["mean_average_precision"]
+    assert (same["low"], same["value"], same["high"]) == (0.0, 0.0, 0.0)
+
+
+def test_label_figures() -> None:
+    decided = SCORES > 0.3
+    found = label_figures(Slice(SCORES, STRENGTHS, decided, SCORES > 0.05), ["a", "b", "c"])
+    assert found["a"]["n_positives"] == 2
+    assert (found["a"]["precision"], found["a"]["recall"]) == (pytest.approx(2 / 3, abs=1e-4), 1.0)
+    assert found["b"]["recall_possible"] == 1.0
+    assert found["c"]["n_assigned"] == 1  # the arguable text is not counted
+    assert found["c"]["average_precision"]["value"] is None
+
+
+def test_reliability_and_curve() -> None:
+    bins = reliability(SCORES, STRENGTHS)
+    assert sum(one.n_pairs for one in bins) == 11
+    assert bins[-1].frequency == 1.0
+    precision, found = precision_recall(SCORES, STRENGTHS)
+    assert (precision[0], found[-1]) == (1.0, 1.0)
+    assert np.all(np.diff(found) >= 0)
+    assert len(precision_recall(SCORES, np.zeros_like(STRENGTHS))[0]) == 0

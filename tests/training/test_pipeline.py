@@ -1,6 +1,5 @@
 """The training run end to end, on the tiny bundle, and its parts."""
 
-import json
 import re
 import warnings
 from pathlib import Path
@@ -10,7 +9,6 @@ import pytest
 
 from critech import Classifier
 from critech.bundle import read_bundle
-from critech.cli import main
 from critech_training.base_weights import packed_path, read_packed
 from critech_training.vocabulary import build_tokenizer, keeps, kept_ids
 
@@ -99,62 +97,6 @@ def test_special_pieces_in_a_text_are_ordinary_text() -> None:
     tokenizer = build_tokenizer(
         [packed.pieces[i] for i in kept], [float(packed.piece_scores[i]) for i in kept]
     )
-    ids = tokenizer.encode("an </s> in the text <s> <pad>").ids
-    assert not {0, 1, 2} & set(ids)
-
-
-GOLD = [
-    {"id": "1", "title": "T", "text": "A torpedo tube door.", "labels": {"jp-critical-20:16": 2}},
-    {"id": "2", "text": "固体電池。", "language": "ja", "labels": {"jp-critical-20:12": 2}},
-    {"id": "3", "text": "A hinge.", "labels": {}},
-]  # fmt: skip
-
-
-def test_evaluate_prints_table_and_json(
-    tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    gold = tmp_path / "gold.jsonl"
-    gold.write_text("\n".join(json.dumps(row) for row in GOLD))
-    base = ["evaluate", "--gold", str(gold), "--bundle", str(tiny_bundle), "--min-positives", "1"]
-    assert main(base) == 0
-    assert "jp-critical-20" in capsys.readouterr().out
-    assert main([*base, "--json"]) == 0
-    report = json.loads(capsys.readouterr().out)
-    assert report["n_texts"] == 3
-    part = report["taxonomies"]["jp-critical-20"]
-    assert (part["n_positives"], part["n_labels_scored"], part["n_labels"]) == (2, 2, 20)
-    assert set(part["metrics"]["mean_average_precision"]) == {"value", "low", "high"}
-    assert report["taxonomies"]["us-ecra-14 (sub-items)"]["n_labels"] == 46
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("{", "gold.jsonl:1: is not JSON"),
-        ("[1]", "gold.jsonl:1: is not a JSON object"),
-        ('{"id": "1", "text": "x"}', "gold.jsonl:1.labels: is missing"),
-        (
-            '{"id": "1", "text": 5, "labels": {}}',
-            "gold.jsonl:1.text: is missing or of a wrong type",
-        ),
-        (
-            '{"id": "1", "text": "x", "labels": {"us-ecra-14:77": 2}}',
-            "unknown label 'us-ecra-14:77'",
-        ),
-        ('{"id": "1", "text": "x", "labels": {"us-ecra-14:07": 3}}', "must be 1 or 2"),
-        ("", "holds no texts"),
-    ],
-)
-def test_a_bad_gold_file_is_named(
-    content: str,
-    message: str,
-    tiny_bundle: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    gold = tmp_path / "gold.jsonl"
-    gold.write_text(content)
-    assert main(["evaluate", "--gold", str(gold), "--bundle", str(tiny_bundle)]) == 1
-    assert message in capsys.readouterr().err
-    assert main(["evaluate", "--gold", str(tmp_path / "none")]) == 1
-    assert "--gold: is not a file" in capsys.readouterr().err
+    ids = tokenizer.encode("an </s> in the text <s> <pad> <mask>").ids
+    pieces = [tokenizer.id_to_token(i) for i in ids]
+    assert not {"<s>", "</s>", "<pad>", "<mask>"} & set(pieces)

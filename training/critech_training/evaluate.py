@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from critech.classifier import Classifier
 from critech.errors import InputError
 from critech.text import Language, compose_document, detect_language
 from critech_training.corpus import strengths as strength_matrix
-from critech_training.metrics import Slice, summarise
+from critech_training.metrics import Slice, compare, label_figures, summarise
 
 SUB_ITEMS = " (sub-items)"
+LENGTH_BOUNDS = (64, 128, 256)
+FREQUENCY_BOUNDS = (60, 100)
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class GoldText:
     text: str
     labels: Mapping[str, int]
     language: str | None = None
+    register: str | None = None
 
 
 def read_gold(path: Path, known_labels: Collection[str]) -> list[GoldText]:
@@ -64,37 +68,50 @@ def _gold_text(line: str, where: str, known_labels: Collection[str]) -> GoldText
         if strength not in (1, 2):
             raise InputError(f"{where}.labels", f"strength of {label} must be 1 or 2")
     return GoldText(
-        str(row["id"]), row.get("title"), row["text"], row["labels"], row.get("language")
+        str(row["id"]),
+        row.get("title"),
+        row["text"],
+        row["labels"],
+        row.get("language"),
+        row.get("register"),
     )
 
 
-def slices(classifier: Classifier, texts: Sequence[GoldText]) -> dict[str, Slice]:
-    """Return scores, strengths and decisions per taxonomy; sub-items stand in a slice of their
-    own."""
+@dataclass(frozen=True)
+class Scoring:
+    """What a bundle makes of labelled texts: ``slices`` per taxonomy (sub-items in a slice of
+    their own) with the label ids of their columns; language and length of each text."""
+
+    slices: Mapping[str, Slice]
+    labels: Mapping[str, tuple[str, ...]]
+    languages: tuple[Language, ...]
+    tokens: npt.NDArray[np.int64]
+
+
+def score_texts(classifier: Classifier, texts: Sequence[GoldText]) -> Scoring:
+    """Return scores, strengths and decisions of all texts."""
     cleaned = [compose_document(text.title, text.text) for text in texts]
     languages = [_language(text.language, c) for text, c in zip(texts, cleaned, strict=True)]
     scored = classifier.score_all(cleaned, languages)
     order = classifier.bundle.labels
-    scores = np.stack([one.scores for one in scored])
-    assigned = np.array([[d == "assigned" for d in one.decisions] for one in scored])
-    possible = np.array([[d != "not_assigned" for d in one.decisions] for one in scored])
-    strengths = strength_matrix([text.labels for text in texts], order)
-    out = {}
-    for taxonomy in classifier.bundle.taxonomies:
-        for name, is_sub_item in ((taxonomy.id, False), (taxonomy.id + SUB_ITEMS, True)):
-            columns = [
-                order.index(label.id)
-                for label in taxonomy.labels
-                if (label.parent is not None) == is_sub_item
-            ]
-            if columns:
-                out[name] = Slice(
-                    scores[:, columns],
-                    strengths[:, columns],
-                    assigned[:, columns],
-                    possible[:, columns],
-                )
-    return out
+    whole = Slice(
+        np.stack([one.scores for one in scored]),
+        strength_matrix([text.labels for text in texts], order),
+        np.array([[d == "assigned" for d in one.decisions] for one in scored]),
+        np.array([[d != "not_assigned" for d in one.decisions] for one in scored]),
+    )
+    labels = {
+        name: tuple(label.id for label in taxonomy.labels if (label.parent is not None) == sub)
+        for taxonomy in classifier.bundle.taxonomies
+        for name, sub in ((taxonomy.id, False), (taxonomy.id + SUB_ITEMS, True))
+    }
+    labels = {name: ids for name, ids in labels.items() if ids}
+    return Scoring(
+        slices={name: whole.columns([order.index(i) for i in ids]) for name, ids in labels.items()},
+        labels=labels,
+        languages=tuple(languages),
+        tokens=np.array([one.tokens_total for one in scored]),
+    )
 
 
 def _language(given: str | None, text: str) -> Language:
@@ -106,17 +123,110 @@ def _language(given: str | None, text: str) -> Language:
 def evaluate(
     classifier: Classifier, texts: Sequence[GoldText], min_positives: int = 3
 ) -> dict[str, Any]:
-    """Return the report: bundle, number of texts, and per taxonomy all metrics with intervals."""
+    """Return the report: bundle, number of texts, all metrics with intervals per taxonomy, per
+    subset of the texts and per label."""
+    scoring = score_texts(classifier, texts)
+    return report_of(scoring, texts, classifier, min_positives)
+
+
+def report_of(
+    scoring: Scoring, texts: Sequence[GoldText], classifier: Classifier, min_positives: int = 3
+) -> dict[str, Any]:
+    """Return the report of texts that are scored already."""
     return {
         "bundle": classifier.model.as_dict(),
         "n_texts": len(texts),
-        "taxonomies": summaries(slices(classifier, texts), min_positives),
+        "min_positives": min_positives,
+        "taxonomies": summaries(scoring.slices, min_positives),
+        "subsets": {
+            kind: {
+                name: summaries({t: s.take(rows) for t, s in scoring.slices.items()}, min_positives)
+                for name, rows in parts.items()
+            }
+            for kind, parts in subsets(scoring, texts).items()
+        },
+        "label_frequency": by_label_frequency(
+            scoring, classifier.bundle.manifest["training"]["positives"], min_positives
+        ),
+        "labels": {
+            name: label_figures(s, scoring.labels[name]) for name, s in scoring.slices.items()
+        },
     }
 
 
 def summaries(found: Mapping[str, Slice], min_positives: int = 3) -> dict[str, Any]:
     """Return the metrics of every slice with their intervals, by name."""
     return {name: summarise(data, min_positives) for name, data in found.items()}
+
+
+def subsets(
+    scoring: Scoring, texts: Sequence[GoldText]
+) -> dict[str, dict[str, npt.NDArray[np.int64]]]:
+    """Return the rows of the texts by language, register and length; a kind of subset with a
+    single member is left out, since it repeats the whole."""
+    lengths = [_length_name(int(n)) for n in scoring.tokens]
+    keys: dict[str, list[str]] = {
+        "language": list(scoring.languages),
+        "register": [text.register or "not given" for text in texts],
+        "length": lengths,
+    }
+    out: dict[str, dict[str, npt.NDArray[np.int64]]] = {}
+    for kind, names in keys.items():
+        found = {
+            name: np.flatnonzero([n == name for n in names]) for name in _in_order(kind, names)
+        }
+        if len(found) > 1:
+            out[kind] = found
+    return out
+
+
+def _length_name(tokens: int) -> str:
+    low = 0
+    for high in LENGTH_BOUNDS:
+        if tokens < high:
+            return f"{low} to {high - 1} tokens"
+        low = high
+    return f"{low} tokens or more"
+
+
+def _in_order(kind: str, names: Sequence[str]) -> list[str]:
+    found = set(names)
+    if kind != "length":
+        return sorted(found)
+    return [name for name in (_length_name(low) for low in (0, *LENGTH_BOUNDS)) if name in found]
+
+
+def by_label_frequency(
+    scoring: Scoring, positives: Mapping[str, Mapping[str, int]], min_positives: int
+) -> dict[str, Any]:
+    """Return the metrics over labels with few, some and many positives in the training corpus."""
+    out: dict[str, Any] = {}
+    low = 0
+    for high in (*FREQUENCY_BOUNDS, None):
+        name = f"{low} to {high - 1} positives" if high else f"{low} positives or more"
+        parts = {}
+        for taxonomy, data in scoring.slices.items():
+            chosen = [
+                j
+                for j, label in enumerate(scoring.labels[taxonomy])
+                if low <= sum(positives.get(label, {}).values()) < (high or np.inf)
+            ]
+            if chosen:
+                parts[taxonomy] = summarise(data.columns(chosen), min_positives)
+        if parts:
+            out[name] = parts
+        low = high or low
+    return out
+
+
+def compare_bundles(scoring: Scoring, other: Scoring, min_positives: int = 3) -> dict[str, Any]:
+    """Return per taxonomy the paired differences ``scoring`` less ``other`` on the same texts.
+    Taxonomies whose labels differ between the two are left out."""
+    return {
+        name: compare(data, other.slices[name], min_positives)
+        for name, data in scoring.slices.items()
+        if other.labels.get(name) == scoring.labels[name]
+    }
 
 
 COLUMNS = (
@@ -131,12 +241,12 @@ COLUMNS = (
 )
 
 
-def table_rows(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Return header and rows of the report's table, each figure with its 95 % interval."""
+def table_rows(taxonomies: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows of a table of taxonomies, each figure with its 95 % interval."""
     header = ["taxonomy", "labels scored", "positives", *(title for title, _ in COLUMNS)]
     rows = []
-    for name, part in report["taxonomies"].items():
-        cells = [_cell(part["metrics"][key]) for _, key in COLUMNS]
+    for name, part in taxonomies.items():
+        cells = [metric_cell(part["metrics"][key]) for _, key in COLUMNS]
         rows.append(
             [
                 name,
@@ -148,7 +258,8 @@ def table_rows(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     return header, rows
 
 
-def _cell(metric: Mapping[str, float | None]) -> str:
+def metric_cell(metric: Mapping[str, float | None]) -> str:
+    """Return a metric with its interval as text, ``-`` where it is undefined."""
     if metric["value"] is None:
         return "-"
     return f"{metric['value']:.2f} [{metric['low']:.2f}, {metric['high']:.2f}]"
@@ -156,6 +267,6 @@ def _cell(metric: Mapping[str, float | None]) -> str:
 
 def markdown_table(report: Mapping[str, Any]) -> str:
     """Return the report's table in Markdown."""
-    header, rows = table_rows(report)
+    header, rows = table_rows(report["taxonomies"])
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

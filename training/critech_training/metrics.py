@@ -5,7 +5,7 @@ Shapes throughout: ``scores`` float [n_texts, n_labels], ``strengths`` int8 of t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from critech_training.corpus import ARGUABLE, POSITIVE
 Scores = npt.NDArray[np.floating]
 Strengths = npt.NDArray[np.int8]
 Decided = npt.NDArray[np.bool_]
+N_RESAMPLES = 200
 
 
 @dataclass(frozen=True)
@@ -98,15 +99,50 @@ def calibration_error(
 ) -> float:
     """Return the expected calibration error over pairs scored ``lowest`` or more: the mean gap
     between score and frequency in bins of equal width, weighted by their size."""
-    used = (strengths != ARGUABLE) & (scores >= lowest)
-    if not used.any():
+    bins = reliability(scores, strengths, lowest, n_bins)
+    if not bins:
         return float("nan")
+    total = sum(one.n_pairs for one in bins)
+    return float(sum(abs(one.mean_score - one.frequency) * one.n_pairs / total for one in bins))
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """One bin of equal width: how often labels scored there are right."""
+
+    n_pairs: int
+    mean_score: float
+    frequency: float
+
+
+def reliability(
+    scores: Scores, strengths: Strengths, lowest: float = 0.0, n_bins: int = 10
+) -> list[ReliabilityBin]:
+    """Return the non-empty bins of all text-label pairs scored ``lowest`` or more, by score."""
+    used = (strengths != ARGUABLE) & (scores >= lowest)
     s, y = scores[used], strengths[used] == POSITIVE
     bins = np.minimum((s * n_bins).astype(int), n_bins - 1)
-    gaps = [
-        abs(s[bins == b].mean() - y[bins == b].mean()) * (bins == b).mean() for b in np.unique(bins)
+    return [
+        ReliabilityBin(
+            int((bins == b).sum()), float(s[bins == b].mean()), float(y[bins == b].mean())
+        )
+        for b in np.unique(bins)
     ]
-    return float(np.sum(gaps))
+
+
+def precision_recall(
+    scores: Scores, strengths: Strengths
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return precision and recall over all text-label pairs at every distinct score, from the
+    highest score down. Empty without positives."""
+    used = strengths != ARGUABLE
+    s, y = scores[used], strengths[used] == POSITIVE
+    if not y.any():
+        return np.array([]), np.array([])
+    order = np.argsort(-s, kind="stable")
+    ranked, hits = s[order], np.cumsum(y[order])
+    last_of_tie = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
+    return hits[last_of_tie] / (last_of_tie + 1), hits[last_of_tie] / y.sum()
 
 
 @dataclass(frozen=True)
@@ -121,6 +157,67 @@ class Slice:
     def take(self, rows: npt.NDArray[np.integer]) -> Slice:
         """Return the slice for some of the texts, repeats allowed."""
         return Slice(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+
+    def columns(self, chosen: Sequence[int]) -> Slice:
+        """Return the slice for some of the labels."""
+        return Slice(*(getattr(self, name)[:, chosen] for name in self.__dataclass_fields__))
+
+
+def compare(
+    data: Slice,
+    other: Slice,
+    min_positives: int = 3,
+    n_resamples: int = N_RESAMPLES,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Return for every metric the difference ``data`` less ``other`` on the same texts, with a
+    paired bootstrap interval (both are resampled alike) and the share of resamples above zero."""
+    functions = metric_functions(_scored(data.strengths, min_positives))
+    drawn = [
+        (data.take(rows), other.take(rows))
+        for rows in resamples(len(data.scores), n_resamples, seed)
+    ]
+    out = {}
+    for name, function in functions.items():
+        differences = [function(mine) - function(theirs) for mine, theirs in drawn]
+        defined = [value for value in differences if not np.isnan(value)]
+        above = float(np.mean([value > 0 for value in defined])) if defined else None
+        interval = percentile_interval(function(data) - function(other), differences)
+        out[name] = {**interval.as_dict(), "share_above_zero": above}
+    return {"n_texts": len(data.scores), "metrics": out}
+
+
+def label_figures(
+    data: Slice, labels: Sequence[str], n_resamples: int = N_RESAMPLES, seed: int = 0
+) -> dict[str, Any]:
+    """Return for every label its positives, average precision with interval, and precision, recall
+    and recall at ``possible`` of its decisions. Undefined figures are null."""
+    drawn = resamples(len(data.scores), n_resamples, seed)
+    out = {}
+    for j, label in enumerate(labels):
+        used = data.strengths[:, j] != ARGUABLE
+        s, y = data.scores[:, j], data.strengths[:, j] == POSITIVE
+        assigned, possible = data.assigned[:, j] & used, data.possible[:, j] & used
+        n_positives = int(y.sum())
+        resampled = [
+            average_precision(s[rows][used[rows]], y[rows][used[rows]])
+            for rows in (drawn if n_positives else [])
+        ]
+        value = average_precision(s[used], y[used])
+        out[label] = {
+            "n_positives": n_positives,
+            "n_assigned": int(assigned.sum()),
+            "n_possible": int(possible.sum()),
+            "average_precision": percentile_interval(value, resampled).as_dict(),
+            "precision": _share(int((assigned & y).sum()), int(assigned.sum())),
+            "recall": _share(int((assigned & y).sum()), n_positives),
+            "recall_possible": _share(int((possible & y).sum()), n_positives),
+        }
+    return out
+
+
+def _share(part: int, whole: int) -> float | None:
+    return round(part / whole, 4) if whole else None
 
 
 def metric_functions(
@@ -148,22 +245,35 @@ def metric_functions(
     }
 
 
+def resamples(
+    n_texts: int, n_resamples: int = N_RESAMPLES, seed: int = 0
+) -> list[npt.NDArray[np.integer]]:
+    """Return the rows of each bootstrap resample over texts; the same for the same arguments."""
+    rng = np.random.default_rng(seed)
+    return [rng.integers(0, n_texts, n_texts) for _ in range(n_resamples)]
+
+
+def percentile_interval(value: float, resampled: Sequence[float]) -> Interval:
+    """Return a value with the 2.5 and 97.5 percentiles of its resampled values, NaN left out."""
+    values = np.array(resampled, dtype=float)
+    values = values[~np.isnan(values)]
+    low, high = np.quantile(values, [0.025, 0.975]) if len(values) else (np.nan, np.nan)
+    return Interval(value, float(low), float(high))
+
+
 def summarise(
-    data: Slice, min_positives: int = 3, n_resamples: int = 200, seed: int = 0
+    data: Slice, min_positives: int = 3, n_resamples: int = N_RESAMPLES, seed: int = 0
 ) -> dict[str, Any]:
     """Return sample sizes and every metric with its interval, JSON-ready."""
     counts = (data.strengths == POSITIVE).sum(axis=0)
     scored = _scored(data.strengths, min_positives)
     functions = metric_functions(scored)
-    rng = np.random.default_rng(seed)
     n_texts = len(data.scores)
-    resamples = [data.take(rng.integers(0, n_texts, n_texts)) for _ in range(n_resamples)]
-    metrics = {}
-    for name, function in functions.items():
-        values = np.array([function(resample) for resample in resamples])
-        values = values[~np.isnan(values)]
-        low, high = np.quantile(values, [0.025, 0.975]) if len(values) else (np.nan, np.nan)
-        metrics[name] = Interval(function(data), low, high).as_dict()
+    drawn = [data.take(rows) for rows in resamples(n_texts, n_resamples, seed)]
+    metrics = {
+        name: percentile_interval(function(data), [function(one) for one in drawn]).as_dict()
+        for name, function in functions.items()
+    }
     return {
         "n_texts": n_texts,
         "n_labels": data.scores.shape[1],

@@ -33,7 +33,7 @@ from critech_training.corpus import (
     pair_rows,
     strengths,
 )
-from critech_training.evaluate import GoldText, slices, summaries
+from critech_training.evaluate import GoldText, score_texts, summaries
 from critech_training.export import export_onnx
 from critech_training.finetune import FinetuneConfig, FinetuneData, finetune
 from critech_training.fit import (
@@ -264,7 +264,7 @@ def held_out_report(bundle: Path, held_out: Sequence[Record], threads: int) -> d
         for record in held_out
     ]
     with Classifier(read_bundle(bundle), threads) as classifier:
-        found = slices(classifier, texts)
+        found = score_texts(classifier, texts).slices
     rows = {
         language: np.flatnonzero([text.language == language for text in texts])
         for language in ("en", "ja")

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
-SPECIAL_PIECES = ("<s>", "<pad>", "</s>", "<unk>")
+SPECIAL_PIECES = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 METASPACE = "▁"
 KEPT_RANGES = (
     (0x0000, 0x007F),  # ASCII

@@ -7,11 +7,24 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from critech.classifier import Classifier
 from critech.errors import InputError
-from critech_training.evaluate import evaluate, markdown_table, read_gold, table_rows
+from critech_training.evaluate import (
+    COLUMNS,
+    Scoring,
+    compare_bundles,
+    markdown_table,
+    metric_cell,
+    read_gold,
+    report_of,
+    score_texts,
+    table_rows,
+)
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 def run(argv: Sequence[str]) -> int:
@@ -24,14 +37,37 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("--gold", type=Path, required=True, metavar="FILE")
     parser.add_argument("--bundle", type=Path, metavar="DIR")
     parser.add_argument("--min-positives", type=int, default=3, metavar="N")
+    parser.add_argument(
+        "--against", type=Path, metavar="BUNDLE", help="compare with another bundle, in pairs"
+    )
+    parser.add_argument(
+        "--report", type=Path, metavar="DIR", help="write report.html and report.json there"
+    )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     args = parser.parse_args(argv)
     if not args.gold.is_file():
         raise InputError("--gold", "is not a file")
+    if args.min_positives < 1:
+        raise InputError("--min-positives", "must be 1 or more")
+    if args.report is not None and args.report.exists() and not args.report.is_dir():
+        raise InputError("--report", "is not a folder")
     with Classifier.load(args.bundle) as classifier:
         texts = read_gold(args.gold, classifier.bundle.labels)
-        report = {"data": args.gold.name, **evaluate(classifier, texts, args.min_positives)}
+        scoring = score_texts(classifier, texts)
+        found = report_of(scoring, texts, classifier, args.min_positives)
+        titles = _titles(classifier)
+    report: dict[str, Any] = {"data": args.gold.name, **found}
+    if args.against is not None:
+        with Classifier.load(args.against) as other:
+            report["against"] = {
+                "bundle": other.model.as_dict(),
+                "taxonomies": compare_bundles(
+                    scoring, score_texts(other, texts), args.min_positives
+                ),
+            }
+    if args.report is not None:
+        _write_report(args.report, report, scoring, titles)
     if args.json:
         json.dump(report, sys.stdout, ensure_ascii=False, indent=2)
         sys.stdout.write("\n")
@@ -42,16 +78,70 @@ def run(argv: Sequence[str]) -> int:
     return 0
 
 
+def _titles(classifier: Classifier) -> dict[str, str]:
+    return {
+        label.id: f"{label.code} {label.title.en}"
+        for taxonomy in classifier.bundle.taxonomies
+        for label in taxonomy.labels
+    }
+
+
+def _write_report(
+    folder: Path, report: Mapping[str, Any], scoring: Scoring, titles: Mapping[str, str]
+) -> None:
+    from critech_training.report import html_report
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "report.html").write_text(html_report(report, scoring, titles), encoding="utf-8")
+    (folder / "report.json").write_text(
+        json.dumps(report, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
+    )
+
+
 def print_report(report: Mapping[str, Any]) -> None:
-    """Print a report's table; every figure with its 95 % bootstrap interval."""
+    """Print a report's tables; every figure with its 95 % bootstrap interval."""
     from rich.console import Console
+
+    console = Console(highlight=False)
+    wide = Console(width=max(console.width, 190), highlight=False)
+    intervals = "95 % intervals in brackets"
+    wide.print(
+        _table(f"{report['data']}: {report['n_texts']} texts, {intervals}", report["taxonomies"])
+    )
+    for kind, parts in report["subsets"].items():
+        for name, part in parts.items():
+            n_texts = next(iter(part.values()))["n_texts"]
+            wide.print(_table(f"{kind} {name}: {n_texts} texts, {intervals}", part))
+    if "against" in report:
+        bundle = report["against"]["bundle"]
+        wide.print(
+            _difference_table(
+                f"difference to {bundle['bundle']} {bundle['version']}, {intervals}",
+                report["against"]["taxonomies"],
+            )
+        )
+
+
+def _table(title: str, taxonomies: Mapping[str, Any]) -> Table:
+    header, rows = table_rows(taxonomies)
+    return _filled(title, header, rows)
+
+
+def _difference_table(title: str, taxonomies: Mapping[str, Any]) -> Table:
+    header = ["taxonomy", *(name for name, _ in COLUMNS)]
+    rows = [
+        [taxonomy, *(metric_cell(part["metrics"][key]) for _, key in COLUMNS)]
+        for taxonomy, part in taxonomies.items()
+    ]
+    return _filled(title, header, rows)
+
+
+def _filled(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     from rich.table import Table
 
-    header, rows = table_rows(report)
-    table = Table(title=f"{report['data']}: {report['n_texts']} texts, 95 % intervals in brackets")
+    table = Table(title=title)
     for name in header:
         table.add_column(name)
     for row in rows:
         table.add_row(*row)
-    console = Console(highlight=False)
-    Console(width=max(console.width, 190), highlight=False).print(table)
+    return table
