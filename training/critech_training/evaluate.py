@@ -14,6 +14,7 @@ import numpy.typing as npt
 from critech.classifier import Classifier
 from critech.errors import InputError
 from critech.text import Language, compose_document, detect_language
+from critech_labels import Taxonomy
 from critech_training.corpus import strengths as strength_matrix
 from critech_training.metrics import Slice, compare, label_figures, summarise
 
@@ -91,7 +92,7 @@ class Scoring:
 def score_texts(classifier: Classifier, texts: Sequence[GoldText]) -> Scoring:
     """Return scores, strengths and decisions of all texts."""
     cleaned = [compose_document(text.title, text.text) for text in texts]
-    languages = [_language(text.language, c) for text, c in zip(texts, cleaned, strict=True)]
+    languages = [text_language(text.language, c) for text, c in zip(texts, cleaned, strict=True)]
     scored = classifier.score_all(cleaned, languages)
     order = classifier.bundle.labels
     whole = Slice(
@@ -100,21 +101,33 @@ def score_texts(classifier: Classifier, texts: Sequence[GoldText]) -> Scoring:
         np.array([[d == "assigned" for d in one.decisions] for one in scored]),
         np.array([[d != "not_assigned" for d in one.decisions] for one in scored]),
     )
-    labels = {
-        name: tuple(label.id for label in taxonomy.labels if (label.parent is not None) == sub)
-        for taxonomy in classifier.bundle.taxonomies
-        for name, sub in ((taxonomy.id, False), (taxonomy.id + SUB_ITEMS, True))
-    }
-    labels = {name: ids for name, ids in labels.items() if ids}
+    slices, labels = taxonomy_slices(whole, classifier.bundle.taxonomies, order)
     return Scoring(
-        slices={name: whole.columns([order.index(i) for i in ids]) for name, ids in labels.items()},
+        slices=slices,
         labels=labels,
         languages=tuple(languages),
         tokens=np.array([one.tokens_total for one in scored]),
     )
 
 
-def _language(given: str | None, text: str) -> Language:
+def taxonomy_slices(
+    whole: Slice, taxonomies: Sequence[Taxonomy], order: Sequence[str]
+) -> tuple[dict[str, Slice], dict[str, tuple[str, ...]]]:
+    """Return a slice over all labels cut by taxonomy, sub-items apart, and the label ids of each
+    part's columns."""
+    labels = {
+        name: tuple(label.id for label in taxonomy.labels if (label.parent is not None) == sub)
+        for taxonomy in taxonomies
+        for name, sub in ((taxonomy.id, False), (taxonomy.id + SUB_ITEMS, True))
+    }
+    labels = {name: ids for name, ids in labels.items() if ids}
+    return {
+        name: whole.columns([order.index(i) for i in ids]) for name, ids in labels.items()
+    }, labels
+
+
+def text_language(given: str | None, text: str) -> Language:
+    """Return the language given, or the one that the script tells."""
     if given == "en":
         return "en"
     return "ja" if given == "ja" else detect_language(text)

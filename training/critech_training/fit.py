@@ -137,6 +137,12 @@ def margins(heads: Heads, vectors: FloatArray, token_rows: Sequence[Sequence[int
     return np.stack(rows)
 
 
+def calibration_group(label: str) -> str:
+    """Return what shares a common calibration: a taxonomy, its sub-items apart."""
+    taxonomy, _, code = label.partition(":")
+    return f"{taxonomy} sub-items" if "." in code else taxonomy
+
+
 def fit_calibration(
     margins_: FloatArray,
     strengths: Strengths,

@@ -39,6 +39,7 @@ from critech_training.finetune import FinetuneConfig, FinetuneData, finetune
 from critech_training.fit import (
     CalibrationConfig,
     HeadConfig,
+    calibration_group,
     choose_thresholds,
     fit_calibration,
     fit_heads,
@@ -164,7 +165,7 @@ def fit_bundle(
     y_fit = strengths([record.labels for record in fit_part], labels)
     y_held = strengths([record.labels for record in held_out], labels)
     heads = fit_heads(vectors["fit"], tokens["fit"], y_fit, config.heads, config.threads)
-    groups = [_calibration_group(label) for label in labels]
+    groups = [calibration_group(label) for label in labels]
     rows = np.array([LANGUAGE_ROW[record.language] for record in held_out])
     z = margins(heads, vectors["held_out"], tokens["held_out"])
     calibration = fit_calibration(z, y_held, rows, groups, config.calibration)
@@ -202,12 +203,6 @@ def fit_bundle(
         model_card="",
         training=provenance(encoder, fit_part, held_out, labels, config),
     )
-
-
-def _calibration_group(label: str) -> str:
-    """Return what shares a common calibration: a taxonomy, its sub-items apart."""
-    taxonomy, _, code = label.partition(":")
-    return f"{taxonomy} sub-items" if "." in code else taxonomy
 
 
 def provenance(

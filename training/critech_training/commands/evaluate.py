@@ -11,8 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from critech.classifier import Classifier
 from critech.errors import InputError
+from critech_labels import load_taxonomies
+from critech_labels.taxonomy import label_order
+from critech_training.corpus import default_corpus_dir, is_held_out, load_corpus
 from critech_training.evaluate import (
     COLUMNS,
+    GoldText,
     Scoring,
     compare_bundles,
     markdown_table,
@@ -41,6 +45,11 @@ def run(argv: Sequence[str]) -> int:
         "--against", type=Path, metavar="BUNDLE", help="compare with another bundle, in pairs"
     )
     parser.add_argument(
+        "--baselines",
+        action="store_true",
+        help="measure keyword rules, TF-IDF with logistic regression and label similarity too",
+    )
+    parser.add_argument(
         "--report", type=Path, metavar="DIR", help="write report.html and report.json there"
     )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
@@ -66,6 +75,8 @@ def run(argv: Sequence[str]) -> int:
                     scoring, score_texts(other, texts), args.min_positives
                 ),
             }
+    if args.baselines:
+        report["baselines"] = _baselines(texts, args.min_positives)
     if args.report is not None:
         _write_report(args.report, report, scoring, titles)
     if args.json:
@@ -83,6 +94,21 @@ def _titles(classifier: Classifier) -> dict[str, str]:
         label.id: f"{label.code} {label.title.en}"
         for taxonomy in classifier.bundle.taxonomies
         for label in taxonomy.labels
+    }
+
+
+def _baselines(texts: Sequence[GoldText], min_positives: int) -> dict[str, Any]:
+    from critech_training.baselines import METHODS, evaluate_baseline
+
+    taxonomies = list(load_taxonomies().values())
+    records = load_corpus(default_corpus_dir(), label_order(taxonomies))
+    fit_part = [record for record in records if not is_held_out(record)]
+    held_out = [record for record in records if is_held_out(record)]
+    return {
+        name: evaluate_baseline(
+            method, taxonomies, fit_part, held_out, texts, min_positives=min_positives
+        )
+        for name, method in METHODS.items()
     }
 
 
@@ -112,6 +138,8 @@ def print_report(report: Mapping[str, Any]) -> None:
         for name, part in parts.items():
             n_texts = next(iter(part.values()))["n_texts"]
             wide.print(_table(f"{kind} {name}: {n_texts} texts, {intervals}", part))
+    for name, part in report.get("baselines", {}).items():
+        wide.print(_table(f"baseline {name}: {report['n_texts']} texts, {intervals}", part))
     if "against" in report:
         bundle = report["against"]["bundle"]
         wide.print(
