@@ -4,7 +4,9 @@ import zlib
 from collections import Counter, defaultdict
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
 
 from critech_labels import load_taxonomies
 from critech_labels.taxonomy import label_order
@@ -12,6 +14,7 @@ from critech_training.corpus import (
     CorpusError,
     Record,
     default_corpus_dir,
+    default_dev_dir,
     digest,
     is_held_out,
     load_corpus,
@@ -32,27 +35,93 @@ GOOD = {
 }
 
 
+# Labels that are still short of 30 English and 20 Japanese clear positives.
+SHORT_LABELS: set[str] = {
+    "jp-kprogram-50:K09",
+    "jp-secret-patent-25:23",
+    "us-ecra-14:10.iv",
+    "us-ecra-14:11.i",
+    "us-ecra-14:11.ii",
+    "us-ecra-14:11.iii",
+}
+REGISTER_MINIMUM = {
+    "abstract": 3000, "claim": 800, "shop": 300, "datasheet": 300, "project": 300, "paper": 300,
+    "description": 250, "email": 250, "tender": 200,
+}  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def corpus() -> list[Record]:
     return load_corpus(default_corpus_dir(), ORDER)
 
 
+@pytest.fixture(scope="module")
+def dev_set() -> list[Record]:
+    return load_corpus(default_dev_dir(), ORDER)
+
+
 def test_size_languages_and_negatives(corpus: list[Record]) -> None:
     languages = Counter(record.language for record in corpus)
     kinds = Counter(record.kind for record in corpus)
-    assert len(corpus) >= 2500
-    assert languages["ja"] >= 1000
-    assert kinds["hard"] + kinds["plain"] >= 600
-    assert {record.register for record in corpus} >= {"abstract", "claim", "shop", "project"}
+    assert len(corpus) >= 6000
+    assert languages["ja"] >= 4000
+    assert kinds["hard"] >= 1000
+    assert kinds["plain"] >= 1000
+    assert sum(record.pair_of is not None for record in corpus) >= 1200
 
 
-def test_every_label_has_positives_in_both_languages(corpus: list[Record]) -> None:
-    found: dict[str, set[str]] = defaultdict(set)
-    for record in corpus:
-        for label, strength in record.labels.items():
-            if strength == 2:
-                found[label].add(record.language)
-    assert [label for label in ORDER if found[label] != {"en", "ja"}] == []
+def test_every_register_has_its_share(corpus: list[Record]) -> None:
+    registers = Counter(record.register for record in corpus)
+    assert {name: n for name, n in REGISTER_MINIMUM.items() if registers[name] < n} == {}
+
+
+def test_lengths_are_those_of_abstracts(corpus: list[Record]) -> None:
+    """25 to 250 words, Japanese 60 to 600 characters, with a little room at both ends."""
+    words = {r.id: len(r.text.split()) for r in corpus if r.language == "en"}
+    characters = {r.id: len(r.text) for r in corpus if r.language == "ja"}
+    assert {i: n for i, n in words.items() if not 20 <= n <= 280} == {}
+    assert {i: n for i, n in characters.items() if not 45 <= n <= 620} == {}
+
+
+def test_every_label_has_thirty_english_and_twenty_japanese_positives(
+    corpus: list[Record],
+) -> None:
+    found = Counter(
+        (label, record.language)
+        for record in corpus
+        for label, strength in record.labels.items()
+        if strength == 2
+    )
+    short = {label for label in ORDER if found[label, "en"] < 30 or found[label, "ja"] < 20}
+    assert short == SHORT_LABELS
+    assert min(found[label, "en"] for label in ORDER) >= 20
+    assert min(found[label, "ja"] for label in ORDER) >= 15
+
+
+def test_the_dev_sets_are_paired_and_apart_from_the_corpus(
+    corpus: list[Record], dev_set: list[Record]
+) -> None:
+    languages = Counter(r.language for r in dev_set if r.register == "abstract")
+    assert languages["en"] == languages["ja"] >= 150
+    assert sum(record.register != "abstract" for record in dev_set) >= 150
+    assert not {record.id for record in corpus} & {record.id for record in dev_set}
+    by_id = {record.id: record for record in dev_set}
+    for record in dev_set:
+        if record.pair_of is not None:
+            assert record.labels == by_id[record.pair_of].labels, record.id
+
+
+def test_cosine_finds_no_near_duplicates(corpus: list[Record], dev_set: list[Record]) -> None:
+    """No two texts, of corpus and dev sets together, are above 0.9 in TF-IDF of characters."""
+    texts = [*corpus, *dev_set]
+    features = TfidfVectorizer(
+        analyzer="char", ngram_range=(3, 5), min_df=2, sublinear_tf=True, dtype=np.float32
+    ).fit_transform([record.text for record in texts])
+    for start in range(0, len(texts), 500):
+        cosines = (features[start : start + 500] @ features.T).tocoo()
+        close = cosines.data > 0.9
+        pairs = zip(cosines.row[close] + start, cosines.col[close], strict=True)
+        assert [(texts[a].id, texts[b].id) for a, b in pairs if a < b] == []
 
 
 def test_plain_negatives_are_plain(corpus: list[Record]) -> None:

@@ -68,7 +68,7 @@ def test_a_label_with_few_positives_takes_the_common_fit() -> None:
 def test_thresholds_follow_their_rules() -> None:
     scores = np.array([[0.9], [0.8], [0.4], [0.7], [0.1]], dtype=np.float32)
     strengths = np.array([[2], [2], [2], [0], [0]], dtype=np.int8)
-    config = CalibrationConfig(recall_first=("a",))
+    config = CalibrationConfig(possible_recall={"a": 0.95})
     found = choose_thresholds(scores, strengths, np.zeros(5, int), ["a"], config)
     assert 0.1 < found.assigned[0, 0] < 0.4  # best F1 takes all three
     assert found.possible[0, 0] <= found.assigned[0, 0]

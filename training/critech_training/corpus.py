@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-CORPUS_VERSION = "2"
+CORPUS_VERSION = "3"
 HELD_OUT_PERCENT = 12
 REGISTERS = (
     "abstract", "claim", "description", "datasheet", "shop", "email", "tender", "project", "paper",
@@ -50,6 +50,12 @@ class Record:
 def default_corpus_dir() -> Path:
     """Return the folder of the corpus that is part of the project."""
     return Path(str(resources.files("critech_training") / "corpus_data"))
+
+
+def default_dev_dir() -> Path:
+    """Return the folder of the texts that serve for measuring only: real-sounding patents in
+    English and Japanese (``patents.jsonl``, in pairs) and product texts (``products.jsonl``)."""
+    return Path(str(resources.files("critech_training") / "dev_data"))
 
 
 def load_corpus(folder: Path, known_labels: Iterable[str]) -> list[Record]:

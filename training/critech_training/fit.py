@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -42,8 +42,13 @@ class CalibrationConfig:
 
     label_prior: float = 4.0
     min_positives: int = 5
-    possible_recall: float = 0.95
-    recall_first: tuple[str, ...] = ("jp-critical-20", "jp-secret-patent-25", "us-ecra-14")
+    possible_recall: Mapping[str, float] = field(
+        default_factory=lambda: {
+            "jp-critical-20": 0.98,
+            "jp-secret-patent-25": 0.95,
+            "us-ecra-14": 0.98,
+        }
+    )
     possible_beta: float = 2.0
     lowest_possible: float = 0.02
 
@@ -224,8 +229,8 @@ def choose_thresholds(
     """Return cut-offs per language and taxonomy, chosen on held-out scores.
 
     ``assigned``: the score at which the taxonomy's micro F1 is highest. ``possible``: for the
-    ``recall_first`` taxonomies the highest score at which micro recall is at least
-    ``possible_recall``, for the others the score with the highest F-beta; never above ``assigned``
+    taxonomies named in ``possible_recall`` the highest score at which micro recall is at least
+    what stands there, for the others the score with the highest F-beta; never above ``assigned``
     and never below ``lowest_possible``, even where that costs recall. One
     cut-off serves all labels of a taxonomy, since single labels have too few held-out positives."""
     n_labels = scores.shape[1]
@@ -238,8 +243,9 @@ def choose_thresholds(
         if not len(positive):
             continue
         best = _best_f(s[used], y[used] == POSITIVE, beta=1.0)
-        if group in config.recall_first:
-            reach = float(np.quantile(positive, 1 - config.possible_recall, method="lower"))
+        if group in config.possible_recall:
+            miss = 1 - config.possible_recall[group]
+            reach = float(np.quantile(positive, miss, method="lower"))
         else:
             reach = _best_f(s[used], y[used] == POSITIVE, config.possible_beta)
         assigned[row, columns] = best

@@ -30,8 +30,9 @@ that neither encoder nor heads were fitted on.
 by template; version {corpus_version}, digest `{corpus_digest}`. {n_held_out} of them are held out
 for calibration, thresholds and the table below. The encoder was fine-tuned on {n_tuned} of the
 others (corpus digest at that time `{tuned_digest}`), the heads on all of them. The labels were
-given by the writers of the texts under one annotation manual and read by a second reader for most
-of them; they are not determinations by any authority.
+given by the writers of the texts and, blind, by a second reader, all of them language models under
+one annotation manual; the data sheet of the corpus has their agreement. They are not
+determinations by any authority.
 
 ## Held-out figures
 

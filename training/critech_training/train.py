@@ -67,7 +67,7 @@ class TrainConfig:
     """Everything that decides a bundle besides corpus and code."""
 
     name: str = "default"
-    version: str = "0.1.0"
+    version: str = "0.2.0"
     base: str = PACKED_BASE
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
     heads: HeadConfig = field(default_factory=HeadConfig)
