@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from critech.cli import main
+from critech_training.commands.evaluate import print_report
 from critech_training.evaluate import GoldText, Scoring, by_label_frequency, subsets
 from critech_training.metrics import Slice
 
@@ -64,6 +65,16 @@ def test_evaluate_writes_a_page_that_stands_alone(
     for part in report["against"]["taxonomies"].values():
         for metric in part["metrics"].values():
             assert metric["value"] in (0.0, None)
+
+
+def test_a_training_run_prints_its_held_out_report(
+    tiny_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = json.loads((tiny_bundle / "metrics.json").read_text())
+    print_report(report)
+    printed = capsys.readouterr().out
+    assert f"{report['n_texts']} texts" in printed
+    assert "us-ecra-14" in printed
 
 
 def test_evaluate_names_bad_options(

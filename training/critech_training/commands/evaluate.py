@@ -134,7 +134,7 @@ def print_report(report: Mapping[str, Any]) -> None:
     wide.print(
         _table(f"{report['data']}: {report['n_texts']} texts, {intervals}", report["taxonomies"])
     )
-    for kind, parts in report["subsets"].items():
+    for kind, parts in report.get("subsets", {}).items():
         for name, part in parts.items():
             n_texts = next(iter(part.values()))["n_texts"]
             wide.print(_table(f"{kind} {name}: {n_texts} texts, {intervals}", part))
