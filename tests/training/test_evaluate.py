@@ -19,12 +19,16 @@ GOLD = [
 ]  # fmt: skip
 
 
+def _arguments(gold: Path, bundle: Path) -> list[str]:
+    """Write the three texts to ``gold`` and return the command line that evaluates on them."""
+    gold.write_text("\n".join(json.dumps(row) for row in GOLD))
+    return ["evaluate", "--gold", str(gold), "--bundle", str(bundle), "--min-positives", "1"]
+
+
 def test_evaluate_prints_table_and_json(
     tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    gold = tmp_path / "gold.jsonl"
-    gold.write_text("\n".join(json.dumps(row) for row in GOLD))
-    base = ["evaluate", "--gold", str(gold), "--bundle", str(tiny_bundle), "--min-positives", "1"]
+    base = _arguments(tmp_path / "gold.jsonl", tiny_bundle)
     assert main(base) == 0
     assert "jp-critical-20" in capsys.readouterr().out
     assert main([*base, "--json"]) == 0
@@ -46,9 +50,7 @@ def test_evaluate_prints_table_and_json(
 def test_evaluate_writes_a_page_that_stands_alone(
     tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    gold = tmp_path / "gold <b>.jsonl"
-    gold.write_text("\n".join(json.dumps(row) for row in GOLD))
-    base = ["evaluate", "--gold", str(gold), "--bundle", str(tiny_bundle), "--min-positives", "1"]
+    base = _arguments(tmp_path / "gold <b>.jsonl", tiny_bundle)
     pages = []
     for name in ("one", "two"):
         folder = tmp_path / name

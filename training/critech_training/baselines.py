@@ -17,20 +17,26 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion
 
-from critech.decision import decide_all, lift_parents
+from critech.decision import decide_all
 from critech.heads import LANGUAGE_ROW
 from critech.text import Language, compose_document
 from critech_labels import Label, Taxonomy
 from critech_labels.taxonomy import label_order, parent_positions
 from critech_training.corpus import ARGUABLE, POSITIVE, Record, strengths
-from critech_training.evaluate import GoldText, summaries, taxonomy_slices, text_language
+from critech_training.evaluate import (
+    GoldText,
+    decided_slice,
+    summaries,
+    taxonomy_slices,
+    text_language,
+)
 from critech_training.fit import (
     CalibrationConfig,
+    calibrated_scores,
     calibration_group,
     choose_thresholds,
     fit_calibration,
 )
-from critech_training.metrics import Slice
 
 FloatArray = npt.NDArray[np.float32]
 Texts = Sequence[str]
@@ -155,25 +161,13 @@ def evaluate_baseline(
     calibration = fit_calibration(z_held, y_held, rows, groups, config)
     parents = parent_positions(taxonomies)
 
-    def scores(margins: FloatArray, of: Sequence[Language]) -> FloatArray:
-        return np.stack(
-            [
-                lift_parents(calibration.scores(row, language), parents)
-                for row, language in zip(margins, of, strict=True)
-            ]
-        )
-
-    thresholds = choose_thresholds(scores(z_held, languages), y_held, rows, groups, config)
+    held_scores = calibrated_scores(calibration, z_held, languages, parents)
+    thresholds = choose_thresholds(held_scores, y_held, rows, groups, config)
     found = [text_language(t.language, c) for t, c in zip(texts, parts[1], strict=True)]
-    s = scores(z, found)
+    scores = calibrated_scores(calibration, z, found, parents)
     decisions = [
         decide_all(row, thresholds, LANGUAGE_ROW[language], parents)
-        for row, language in zip(s, found, strict=True)
+        for row, language in zip(scores, found, strict=True)
     ]
-    whole = Slice(
-        s,
-        strengths([text.labels for text in texts], order),
-        np.array([[d == "assigned" for d in row] for row in decisions]),
-        np.array([[d != "not_assigned" for d in row] for row in decisions]),
-    )
+    whole = decided_slice(scores, strengths([text.labels for text in texts], order), decisions)
     return summaries(taxonomy_slices(whole, taxonomies, order)[0], min_positives)

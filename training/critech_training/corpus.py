@@ -132,6 +132,14 @@ def is_held_out(record: Record, percent: int = HELD_OUT_PERCENT) -> bool:
     return bucket < percent
 
 
+def split(records: Iterable[Record]) -> tuple[list[Record], list[Record]]:
+    """Return the part to fit on and the held-out part, both in the order given."""
+    parts: tuple[list[Record], list[Record]] = ([], [])
+    for record in records:
+        parts[is_held_out(record)].append(record)
+    return parts
+
+
 def digest(records: Iterable[Record]) -> str:
     """Return the SHA-256 over all records in order, as ``sha256:<hex>``."""
     total = hashlib.sha256()

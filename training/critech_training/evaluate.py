@@ -13,10 +13,18 @@ import numpy.typing as npt
 
 from critech.classifier import Classifier
 from critech.errors import InputError
+from critech.results import Decision
 from critech.text import Language, compose_document, detect_language
 from critech_labels import Taxonomy
 from critech_training.corpus import strengths as strength_matrix
-from critech_training.metrics import Slice, compare, label_figures, summarise
+from critech_training.metrics import (
+    Scores,
+    Slice,
+    Strengths,
+    compare,
+    label_figures,
+    summarise,
+)
 
 SUB_ITEMS = " (sub-items)"
 LENGTH_BOUNDS = (64, 128, 256)
@@ -95,11 +103,10 @@ def score_texts(classifier: Classifier, texts: Sequence[GoldText]) -> Scoring:
     languages = [text_language(text.language, c) for text, c in zip(texts, cleaned, strict=True)]
     scored = classifier.score_all(cleaned, languages)
     order = classifier.bundle.labels
-    whole = Slice(
+    whole = decided_slice(
         np.stack([one.scores for one in scored]),
         strength_matrix([text.labels for text in texts], order),
-        np.array([[d == "assigned" for d in one.decisions] for one in scored]),
-        np.array([[d != "not_assigned" for d in one.decisions] for one in scored]),
+        [one.decisions for one in scored],
     )
     slices, labels = taxonomy_slices(whole, classifier.bundle.taxonomies, order)
     return Scoring(
@@ -107,6 +114,18 @@ def score_texts(classifier: Classifier, texts: Sequence[GoldText]) -> Scoring:
         labels=labels,
         languages=tuple(languages),
         tokens=np.array([one.tokens_total for one in scored]),
+    )
+
+
+def decided_slice(
+    scores: Scores, strengths: Strengths, decisions: Sequence[Sequence[Decision]]
+) -> Slice:
+    """Return the slice of scores and the decisions made from them, one row of both a text."""
+    return Slice(
+        scores,
+        strengths,
+        np.array([[d == "assigned" for d in row] for row in decisions]),
+        np.array([[d != "not_assigned" for d in row] for row in decisions]),
     )
 
 
@@ -133,19 +152,11 @@ def text_language(given: str | None, text: str) -> Language:
     return "ja" if given == "ja" else detect_language(text)
 
 
-def evaluate(
-    classifier: Classifier, texts: Sequence[GoldText], min_positives: int = 3
-) -> dict[str, Any]:
-    """Return the report: bundle, number of texts, all metrics with intervals per taxonomy, per
-    subset of the texts and per label."""
-    scoring = score_texts(classifier, texts)
-    return report_of(scoring, texts, classifier, min_positives)
-
-
 def report_of(
     scoring: Scoring, texts: Sequence[GoldText], classifier: Classifier, min_positives: int = 3
 ) -> dict[str, Any]:
-    """Return the report of texts that are scored already."""
+    """Return the report of scored texts: bundle, number of texts, all metrics with intervals per
+    taxonomy, per subset of the texts and per label."""
     return {
         "bundle": classifier.model.as_dict(),
         "n_texts": len(texts),

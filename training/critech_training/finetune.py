@@ -54,33 +54,28 @@ class FinetuneData:
     pair_row: npt.NDArray[np.int64]
 
 
-class _Lower:
-    """Frozen lower part: embeddings and the first layers, cached as fp16 per variant."""
-
-    def __init__(self, encoder: TorchEncoder, config: FinetuneConfig) -> None:
-        self.encoder = encoder
-        self.n_frozen = config.n_frozen_layers
-        self.max_tokens = config.max_tokens
-
-    def cache(self, texts: Sequence[str]) -> list[torch.Tensor]:
-        """Return for each text the activations after the frozen layers, fp16 [tokens, hidden]."""
-        body = self.encoder.model
-        rows = [self.encoder.token_ids(text, self.max_tokens) for text in texts]
-        order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
-        pad = self.encoder.special["pad"]
-        out: list[torch.Tensor] = [torch.empty(0)] * len(rows)
-        body.eval()
-        with torch.inference_mode():
-            for start in range(0, len(order), 16):
-                index = order[start : start + 16]
-                ids, mask = pad_batch([rows[i] for i in index], pad)
-                hidden = body.embeddings(input_ids=ids)
-                bias = attention_bias(mask)
-                for layer in body.encoder.layer[: self.n_frozen]:
-                    hidden = _call_layer(layer, hidden, bias)
-                for row, i in enumerate(index):
-                    out[i] = hidden[row, : len(rows[i])].to(torch.float16)
-        return [tensor.clone() for tensor in out]
+def _lower_activations(
+    encoder: TorchEncoder, texts: Sequence[str], config: FinetuneConfig
+) -> list[torch.Tensor]:
+    """Return for each text what the frozen embeddings and layers make of it, fp16
+    [tokens, hidden]."""
+    body = encoder.model
+    rows = [encoder.token_ids(text, config.max_tokens) for text in texts]
+    order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+    pad = encoder.special["pad"]
+    out: list[torch.Tensor] = [torch.empty(0)] * len(rows)
+    body.eval()
+    with torch.inference_mode():
+        for start in range(0, len(order), 16):
+            index = order[start : start + 16]
+            ids, mask = pad_batch([rows[i] for i in index], pad)
+            hidden = body.embeddings(input_ids=ids)
+            bias = attention_bias(mask)
+            for layer in body.encoder.layer[: config.n_frozen_layers]:
+                hidden = _call_layer(layer, hidden, bias)
+            for row, i in enumerate(index):
+                out[i] = hidden[row, : len(rows[i])].to(torch.float16)
+    return [tensor.clone() for tensor in out]
 
 
 def attention_bias(mask: torch.Tensor) -> torch.Tensor:
@@ -108,8 +103,8 @@ def finetune(encoder: TorchEncoder, data: FinetuneData, config: FinetuneConfig) 
     """Fine-tune the encoder's upper layers in place. Deterministic for one seed and machine."""
     torch.manual_seed(config.seed)
     rng = random.Random(config.seed)
-    lower = _Lower(encoder, config)
-    titled, untitled = lower.cache(data.titled), lower.cache(data.untitled)
+    titled = _lower_activations(encoder, data.titled, config)
+    untitled = _lower_activations(encoder, data.untitled, config)
     log.info("cached the lower %d layers of %d texts", config.n_frozen_layers, len(titled))
     layers = encoder.model.encoder.layer[config.n_frozen_layers :]
     head = torch.nn.Linear(titled[0].shape[1], data.strengths.shape[1])

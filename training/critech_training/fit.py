@@ -13,10 +13,11 @@ from scipy import sparse
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
-from critech.decision import Thresholds
+from critech.decision import Thresholds, lift_parents
 from critech.heads import Calibration, Heads
 from critech.lexical import LexicalVocabulary, count_features
 from critech_training.corpus import ARGUABLE, POSITIVE
+from critech_training.metrics import ranking_steps
 
 FloatArray = npt.NDArray[np.float32]
 Strengths = npt.NDArray[np.int8]
@@ -219,6 +220,21 @@ def _offset_step(
     return step
 
 
+def calibrated_scores(
+    calibration: Calibration,
+    margins_: FloatArray,
+    languages: Sequence[str],
+    parents: Sequence[int | None],
+) -> FloatArray:
+    """Return scores float32 [n_texts, n_labels], no category below any of its sub-items."""
+    return np.stack(
+        [
+            lift_parents(calibration.scores(row, language), parents)
+            for row, language in zip(margins_, languages, strict=True)
+        ]
+    )
+
+
 def choose_thresholds(
     scores: FloatArray,
     strengths: Strengths,
@@ -256,10 +272,8 @@ def choose_thresholds(
 def _best_f(scores: FloatArray, positive: npt.NDArray[np.bool_], beta: float) -> float:
     """Return the cut-off with the highest F-beta, halfway to the next lower score. Recall counts
     ``beta`` times as much as precision."""
-    order = np.argsort(-scores, kind="stable")
-    ranked, hits = scores[order], np.cumsum(positive[order])
-    last_of_tie = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
-    f = (1 + beta**2) * hits[last_of_tie] / (last_of_tie + 1 + beta**2 * positive.sum())
-    best = last_of_tie[int(np.argmax(f))]
-    below = ranked[best + 1] if best + 1 < len(ranked) else 0.0
-    return float((ranked[best] + below) / 2)
+    cutoffs, chosen, hits = ranking_steps(scores, positive)
+    f = (1 + beta**2) * hits / (chosen + beta**2 * positive.sum())
+    best = int(np.argmax(f))
+    below = cutoffs[best + 1] if best + 1 < len(cutoffs) else 0.0
+    return float((cutoffs[best] + below) / 2)

@@ -33,17 +33,24 @@ class Interval:
         return {name: None if np.isnan(v) else round(float(v), 4) for name, v in vars(self).items()}
 
 
+def ranking_steps(
+    scores: Scores, positive: Decided
+) -> tuple[Scores, npt.NDArray[np.integer], npt.NDArray[np.integer]]:
+    """Return every distinct score from the highest down, and how many pairs and how many positives
+    reach it. Shapes: all [n_distinct]; the input must not be empty."""
+    order = np.argsort(-scores, kind="stable")
+    ranked, hits = scores[order], np.cumsum(positive[order])
+    last_of_tie = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
+    return ranked[last_of_tie], last_of_tie + 1, hits[last_of_tie]
+
+
 def average_precision(scores: Scores, positive: Decided) -> float:
     """Return the average precision of a ranking; ties count as one step. NaN without positives."""
     n_positive = int(positive.sum())
     if n_positive == 0:
         return float("nan")
-    order = np.argsort(-scores, kind="stable")
-    ranked, hits = scores[order], np.cumsum(positive[order])
-    last_of_tie = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
-    precision = hits[last_of_tie] / (last_of_tie + 1)
-    recall = hits[last_of_tie] / n_positive
-    return float(np.sum(np.diff(recall, prepend=0.0) * precision))
+    _, chosen, hits = ranking_steps(scores, positive)
+    return float(np.sum(np.diff(hits / n_positive, prepend=0.0) * (hits / chosen)))
 
 
 def _scored(strengths: Strengths, min_positives: int) -> npt.NDArray[np.integer]:
@@ -139,10 +146,8 @@ def precision_recall(
     s, y = scores[used], strengths[used] == POSITIVE
     if not y.any():
         return np.array([]), np.array([])
-    order = np.argsort(-s, kind="stable")
-    ranked, hits = s[order], np.cumsum(y[order])
-    last_of_tie = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
-    return hits[last_of_tie] / (last_of_tie + 1), hits[last_of_tie] / y.sum()
+    _, chosen, hits = ranking_steps(s, y)
+    return hits / chosen, hits / y.sum()
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from critech_training.corpus import ARGUABLE, POSITIVE
 from critech_training.evaluate import COLUMNS, Scoring, metric_cell, table_rows
 from critech_training.metrics import precision_recall, reliability
 
@@ -92,17 +93,18 @@ def _precision_recall_figure(scoring: Scoring) -> Markup:
         data = scoring.slices[name]
         precision, recall = precision_recall(data.scores, data.strengths)
         axes.plot(recall, precision)
-        used = data.strengths == 2
-        counted = data.strengths != 1
+        positive = data.strengths == POSITIVE
+        counted = data.strengths != ARGUABLE
         for decided, marker, title in (
             (data.assigned, "o", "assigned"),
             (data.possible, "s", "possible"),
         ):
-            hits, chosen = (decided & used).sum(), (decided & counted).sum()
-            if used.any() and chosen:
-                axes.plot(hits / used.sum(), hits / chosen, marker, label=title)
+            hits, chosen = (decided & positive).sum(), (decided & counted).sum()
+            if positive.any() and chosen:
+                axes.plot(hits / positive.sum(), hits / chosen, marker, label=title)
         axes.set(title=name, xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.02))
-        axes.legend(fontsize=7, loc="lower left") if used.any() else None
+        if positive.any():
+            axes.legend(fontsize=7, loc="lower left")
     return _svg(figure)
 
 

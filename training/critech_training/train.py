@@ -16,7 +16,6 @@ import numpy as np
 
 from critech.bundle import BundleContent, read_bundle, write_bundle
 from critech.classifier import Classifier
-from critech.decision import lift_parents
 from critech.encoder import EncoderConfig, OnnxEncoder
 from critech.heads import LANGUAGE_ROW
 from critech.text import compose_document
@@ -29,8 +28,8 @@ from critech_training.corpus import (
     POSITIVE,
     Record,
     digest,
-    is_held_out,
     pair_rows,
+    split,
     strengths,
 )
 from critech_training.evaluate import GoldText, score_texts, summaries
@@ -39,6 +38,7 @@ from critech_training.finetune import FinetuneConfig, FinetuneData, finetune
 from critech_training.fit import (
     CalibrationConfig,
     HeadConfig,
+    calibrated_scores,
     calibration_group,
     choose_thresholds,
     fit_calibration,
@@ -93,8 +93,7 @@ def train(
     torch.use_deterministic_algorithms(True)
     taxonomies = list(load_taxonomies().values())
     labels = label_order(taxonomies)
-    fit_part = [record for record in records if not is_held_out(record)]
-    held_out = [record for record in records if is_held_out(record)]
+    fit_part, held_out = split(records)
     if not fit_part or not held_out:
         raise ValueError("the corpus is too small to be split")
     log.info("%d texts to fit on, %d held out", len(fit_part), len(held_out))
@@ -170,12 +169,7 @@ def fit_bundle(
     z = margins(heads, vectors["held_out"], tokens["held_out"])
     calibration = fit_calibration(z, y_held, rows, groups, config.calibration)
     parents = parent_positions(taxonomies)
-    scores = np.stack(
-        [
-            lift_parents(calibration.scores(z[i], record.language), parents)
-            for i, record in enumerate(held_out)
-        ]
-    )
+    scores = calibrated_scores(calibration, z, [r.language for r in held_out], parents)
     thresholds = choose_thresholds(scores, y_held, rows, groups, config.calibration)
     return BundleContent(
         name=config.name,

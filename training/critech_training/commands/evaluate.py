@@ -13,7 +13,7 @@ from critech.classifier import Classifier
 from critech.errors import InputError
 from critech_labels import load_taxonomies
 from critech_labels.taxonomy import label_order
-from critech_training.corpus import default_corpus_dir, is_held_out, load_corpus
+from critech_training.corpus import default_corpus_dir, load_corpus, split
 from critech_training.evaluate import (
     COLUMNS,
     GoldText,
@@ -102,8 +102,7 @@ def _baselines(texts: Sequence[GoldText], min_positives: int) -> dict[str, Any]:
 
     taxonomies = list(load_taxonomies().values())
     records = load_corpus(default_corpus_dir(), label_order(taxonomies))
-    fit_part = [record for record in records if not is_held_out(record)]
-    held_out = [record for record in records if is_held_out(record)]
+    fit_part, held_out = split(records)
     return {
         name: evaluate_baseline(
             method, taxonomies, fit_part, held_out, texts, min_positives=min_positives
