@@ -2,7 +2,8 @@
 
 ``FORMAT`` is raised when an older critech could misread a newer bundle: a file is added that must
 not be ignored, a field changes its meaning, or features are computed differently. A bundle with a
-higher number than this is refused.
+higher number than this is refused. Format 2 added ``coverage_floor``; a bundle of format 1 is read
+as one without an out-of-distribution signal.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from critech.lexical import LexicalVocabulary
 from critech_labels import Taxonomy
 from critech_labels.taxonomy import label_order, parse_taxonomy
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 ENCODER = "encoder.onnx"
 TOKENIZER = "tokenizer.json"
@@ -38,14 +39,26 @@ METRICS = "metrics.json"
 MODEL_CARD = "MODEL_CARD.md"
 REQUIRED = (ENCODER, TOKENIZER, ARRAYS, LABELS, METRICS, MODEL_CARD)
 ARRAY_NAMES = (
-    "center", "dense", "lexical", "intercept", "lexical_keys", "lexical_idf", "slope", "offset",
-    "fitted", "assigned", "possible",
-)  # fmt: skip
+    "center",
+    "dense",
+    "lexical",
+    "intercept",
+    "lexical_keys",
+    "lexical_idf",
+    "slope",
+    "offset",
+    "fitted",
+    "assigned",
+    "possible",
+)
+ARRAYS_SINCE = {"coverage_floor": 2}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A verified bundle in memory. ``labels`` are label ids in the order of all label arrays."""
+    """A verified bundle in memory. ``labels`` are label ids in the order of all label arrays;
+    ``coverage_floor`` [2] is the lowest lexical coverage, per language row, of a text that is like
+    the training texts (0: no such limit)."""
 
     name: str
     version: str
@@ -59,6 +72,7 @@ class Bundle:
     heads: Heads
     calibration: Calibration
     thresholds: Thresholds
+    coverage_floor: npt.NDArray[np.float32]
     metrics: Mapping[str, Any]
 
 
@@ -86,7 +100,7 @@ def read_bundle(path: Path | None = None) -> Bundle:
 
 
 def _assemble(manifest: dict[str, Any], files: Mapping[str, bytes]) -> Bundle:
-    arrays = _read_arrays(files[ARRAYS])
+    arrays = _read_arrays(files[ARRAYS], int(manifest["format"]))
     snapshot = json.loads(files[LABELS])
     taxonomies = tuple(parse_taxonomy(raw) for raw in snapshot["taxonomies"])
     labels = tuple(manifest["labels"])
@@ -111,6 +125,7 @@ def _assemble(manifest: dict[str, Any], files: Mapping[str, bytes]) -> Bundle:
         ),
         calibration=Calibration(arrays["slope"], arrays["offset"], arrays["fitted"]),
         thresholds=Thresholds(arrays["assigned"], arrays["possible"]),
+        coverage_floor=arrays["coverage_floor"],
         metrics=json.loads(files[METRICS]),
     )
 
@@ -159,12 +174,14 @@ def _read_checked(folder: Path, name: str, manifest: Mapping[str, Any]) -> bytes
     return data
 
 
-def _read_arrays(data: bytes) -> dict[str, npt.NDArray[Any]]:
+def _read_arrays(data: bytes, format_: int) -> dict[str, npt.NDArray[Any]]:
+    later = [name for name, since in ARRAYS_SINCE.items() if format_ >= since]
     with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-        for name in (*ARRAY_NAMES, "labels"):
+        for name in (*ARRAY_NAMES, *later, "labels"):
             if name not in archive:
                 raise BundleError(ARRAYS, "lacks an array", name, sorted(archive.files))
-        return {name: archive[name] for name in archive.files}
+        found = {name: archive[name] for name in archive.files}
+    return {"coverage_floor": np.zeros(2, dtype=np.float32), **found}
 
 
 def _check_label_order(
@@ -195,6 +212,7 @@ def _check_shapes(n_labels: int, arrays: Mapping[str, npt.NDArray[Any]]) -> None
         "intercept": (n_labels,),
         "lexical_keys": (n_features,),
         "lexical_idf": (n_features,),
+        "coverage_floor": (2,),
         **dict.fromkeys(("slope", "offset", "fitted", "assigned", "possible"), (2, n_labels)),
     }
     for name, expected in shapes.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from critech.bundle import Bundle, read_bundle
-from critech.decision import decide_all, lift_parents
+from critech.decision import abstain, decide_all, lift_parents
 from critech.encoder import OnnxEncoder
 from critech.errors import InputError, UnknownTaxonomyError
 from critech.heads import LANGUAGE_ROW, FloatArray
@@ -29,6 +30,7 @@ from critech_labels.taxonomy import parent_positions
 
 SCORE_DECIMALS = 6
 SHORT_TEXT_TOKENS = 8
+COVERAGE_TOKENS = 20
 SECRET_PATENTS = "jp-secret-patent-25"
 
 
@@ -44,13 +46,23 @@ class Options:
 
 @dataclass(frozen=True)
 class Scored:
-    """Scores and decisions of all labels for one text, in label order."""
+    """Scores and decisions of all labels for one text, in label order. ``coverage`` is the share
+    of its tokens and token pairs known from training; with ``coverage_floor`` above it the text is
+    out of distribution, and no label is assigned."""
 
     language: Language
     tokens_seen: int
     tokens_total: int
     scores: FloatArray
     decisions: Sequence[Decision]
+    coverage: float
+    coverage_floor: float
+
+    @property
+    def out_of_distribution(self) -> bool:
+        """True when the text is unlike those the bundle was trained on. A text of fewer than
+        ``COVERAGE_TOKENS`` tokens is too short to tell."""
+        return self.tokens_seen >= COVERAGE_TOKENS and self.coverage < self.coverage_floor
 
 
 class Classifier:
@@ -132,10 +144,20 @@ class Classifier:
         embedding = self.encoder.embed(text)
         margins = self.bundle.heads.margins(embedding.vector, embedding.token_ids)
         scores = lift_parents(self.bundle.calibration.scores(margins, language), self._parents)
-        decisions = decide_all(
-            scores, self.bundle.thresholds, LANGUAGE_ROW[language], self._parents
+        row = LANGUAGE_ROW[language]
+        decisions = decide_all(scores, self.bundle.thresholds, row, self._parents)
+        scored = Scored(
+            language=language,
+            tokens_seen=embedding.tokens_seen,
+            tokens_total=embedding.tokens_total,
+            scores=scores,
+            decisions=decisions,
+            coverage=self.bundle.heads.vocabulary.coverage(embedding.token_ids),
+            coverage_floor=float(self.bundle.coverage_floor[row]),
         )
-        return Scored(language, embedding.tokens_seen, embedding.tokens_total, scores, decisions)
+        if scored.out_of_distribution:
+            return dataclasses.replace(scored, decisions=abstain(decisions))
+        return scored
 
     def score_all(self, texts: Sequence[str], languages: Sequence[Language | None]) -> list[Scored]:
         """Return ``score`` for every cleaned text with its language, on the pool, in order."""
@@ -180,6 +202,7 @@ class Classifier:
                 score=round(float(scored.scores[at[label.code]]), SCORE_DECIMALS),
                 decision=scored.decisions[at[label.code]],
                 calibrated=scored.language != "und"
+                and not scored.out_of_distribution
                 and bool(self.bundle.calibration.fitted[row, at[label.code]]),
                 children=self._ranked(taxonomy, label.code, scored, options),
             )
@@ -202,6 +225,15 @@ def _warnings(scored: Scored) -> list[TextWarning]:
             TextWarning(
                 "language_unsupported",
                 "the text is neither English nor Japanese by its script; scores are not calibrated",
+            )
+        )
+    if scored.out_of_distribution:
+        warnings.append(
+            TextWarning(
+                "out_of_distribution",
+                f"only {scored.coverage:.0%} of the text's words and word pairs are known from "
+                f"training ({scored.coverage_floor:.0%} is the least that ordinary text has): no "
+                "label is assigned, and scores are not calibrated",
             )
         )
     if scored.tokens_total < SHORT_TEXT_TOKENS:

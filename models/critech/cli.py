@@ -22,6 +22,10 @@ COMMANDS = {
     "train": ("critech_training.commands.train", "train a bundle from the corpus"),
     "corpus": ("critech_training.commands.corpus", "check and count a training corpus"),
     "evaluate": ("critech_training.commands.evaluate", "evaluate a bundle on a labelled file"),
+    "cross-validate": (
+        "critech_training.commands.cross_validate",
+        "evaluate heads on parts of the corpus they were not fitted on",
+    ),
 }
 
 
@@ -55,7 +59,7 @@ def _run(arguments: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    listing = "\n".join(f"  {name:<10} {summary}" for name, (_, summary) in COMMANDS.items())
+    listing = "\n".join(f"  {name:<14} {summary}" for name, (_, summary) in COMMANDS.items())
     parser = argparse.ArgumentParser(
         prog="critech",
         description="Map patent abstracts and product descriptions onto critical-technology lists.",

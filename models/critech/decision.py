@@ -22,6 +22,12 @@ class Thresholds:
     possible: FloatArray
 
 
+def abstain(decisions: Sequence[Decision]) -> list[Decision]:
+    """Return the decisions with ``possible`` in the place of ``assigned``: nothing that reached a
+    cut-off is lost, and nothing is claimed."""
+    return ["possible" if decision == "assigned" else decision for decision in decisions]
+
+
 def lift_parents(scores: FloatArray, parents: Sequence[int | None]) -> FloatArray:
     """Return scores in which no category is below any of its sub-items.
 

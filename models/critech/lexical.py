@@ -38,6 +38,13 @@ class LexicalVocabulary:
         norm = np.sqrt(np.sum(weights * weights, dtype=np.float32))
         return index, weights / norm if norm > 0 else weights
 
+    def coverage(self, token_ids: Sequence[int]) -> float:
+        """Return the share in 0..1 of a text's tokens and pairs, every occurrence counted, that
+        are known features; 1 for no tokens. Text unlike the training texts has a low one."""
+        keys, counts = count_features(token_ids)
+        total = int(counts.sum())
+        return float(counts[np.isin(keys, self.keys)].sum() / total) if total else 1.0
+
 
 def count_features(
     token_ids: Sequence[int],

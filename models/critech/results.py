@@ -50,7 +50,7 @@ class LabelResult:
     """Calibrated score in 0..1 and decision for one label; sub-items under their category.
 
     ``calibrated`` is False where too few held-out positives were there to fit this label alone,
-    so that the score rests on the fit for the whole taxonomy.
+    so that the score rests on the fit for the whole taxonomy, and for a text out of distribution.
     """
 
     code: str

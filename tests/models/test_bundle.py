@@ -150,3 +150,13 @@ def replace_file(bundle: Path, name: str, data: bytes) -> None:
     files = json.loads((bundle / MANIFEST).read_text())["files"]
     files[name]["sha256"] = hashlib.sha256(data).hexdigest()
     edit_manifest(bundle, files=files)
+
+
+def test_a_bundle_of_format_1_has_no_out_of_distribution_signal(copy: Path) -> None:
+    with np.load(copy / "arrays.npz") as archive:
+        arrays = {name: archive[name] for name in archive.files if name != "coverage_floor"}
+    rewrite(copy, "arrays.npz", arrays)
+    with pytest.raises(BundleError, match="lacks an array"):
+        read_bundle(copy)
+    edit_manifest(copy, format=1)
+    assert read_bundle(copy).coverage_floor.tolist() == [0.0, 0.0]

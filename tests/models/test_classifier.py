@@ -1,5 +1,6 @@
 """Same text, same bits: the scores of a document depend on nothing but the document."""
 
+import dataclasses
 import random
 
 import numpy as np
@@ -141,3 +142,42 @@ def test_bad_input_is_named(classifier: Classifier) -> None:
 
 def test_no_documents_give_no_results(classifier: Classifier) -> None:
     assert classifier.classify([]).results == ()
+
+
+STRANGE = [
+    "asdkj qweoiu zxmnc lkjsdf poiqwe mnzbxc alskdj qpwoei zmxncb vbnmq wertz uiopl kjhgf",
+    "Die Vorrichtung umfasst ein Gehäuse, in dem eine Welle drehbar gelagert ist.",
+    "ATGGCCATTGTAATGGGCCGCTGAAAGGGTGCCCGATAGTACCGGATTTACGCATCGGATCCAGTTTACG",
+]
+
+
+def test_text_unlike_the_training_texts_is_assigned_nothing_and_says_why() -> None:
+    floor = np.array([0.45, 0.45], dtype=np.float32)
+    bundle = dataclasses.replace(read_bundle(), coverage_floor=floor)
+    with Classifier(bundle, threads=1) as classifier:
+        strange = classifier.classify(STRANGE, Options(top_k=None)).results
+        usual = classifier.classify([text for text in TEXTS if len(text) > 90]).results
+        short = classifier.classify(["zxmnc lkjsdf poiqwe"]).results[0]
+    for result in strange:
+        warning = next(w for w in result.warnings if w.code == "out_of_distribution")
+        assert "45%" in warning.message
+        labels = [label for taxonomy in result.taxonomies for label in taxonomy.labels]
+        assert not any(label.decision == "assigned" or label.calibrated for label in labels)
+    for result in (*usual, short):
+        assert "out_of_distribution" not in [warning.code for warning in result.warnings]
+
+
+def test_an_assigned_label_becomes_possible_when_the_text_is_out_of_distribution() -> None:
+    bundle = read_bundle()
+    high = np.ones(2, dtype=np.float32)
+    text = TEXTS[0] * 2
+    with (
+        Classifier(bundle, 1) as plain,
+        Classifier(dataclasses.replace(bundle, coverage_floor=high), 1) as strict,
+    ):
+        before, after = plain.score(text), strict.score(text)
+    assert after.out_of_distribution
+    assert "assigned" in before.decisions
+    assert after.scores.tobytes() == before.scores.tobytes()
+    for one, other in zip(before.decisions, after.decisions, strict=True):
+        assert other == ("possible" if one == "assigned" else one)

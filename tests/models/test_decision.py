@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from critech.decision import Thresholds, decide, decide_all, lift_parents
+from critech.decision import Thresholds, abstain, decide, decide_all, lift_parents
 
 PARENTS = [None, 0, 0, None, 3]
 
@@ -40,3 +40,11 @@ def test_a_category_is_never_decided_lower_than_a_sub_item() -> None:
     assert decide_all(scores, thresholds, 0, PARENTS) == [
         "assigned", "assigned", "not_assigned", "possible", "possible",
     ]  # fmt: skip
+
+
+def test_abstaining_keeps_what_reached_a_cut_off_and_assigns_nothing() -> None:
+    assert abstain(["assigned", "possible", "not_assigned"]) == [
+        "possible",
+        "possible",
+        "not_assigned",
+    ]

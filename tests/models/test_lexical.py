@@ -25,3 +25,12 @@ def test_nothing_known_gives_nothing() -> None:
         assert len(index) == len(weights) == 0
     empty = LexicalVocabulary(np.empty(0, np.uint64), np.empty(0, np.float32))
     assert len(empty.transform([1])[0]) == 0
+
+
+def test_coverage_is_the_share_of_occurrences_that_are_known() -> None:
+    keys = np.array([7 << 32, (7 << 32) + 8], dtype=np.uint64)
+    vocabulary = LexicalVocabulary(keys, np.ones(2, dtype=np.float32))
+    assert vocabulary.coverage([7, 7, 7]) == 1.0
+    assert vocabulary.coverage([7, 7, 9]) == 3 / 5  # 7 twice and 7-7, of three and two
+    assert vocabulary.coverage([1, 2]) == 0.0
+    assert vocabulary.coverage([]) == 1.0

@@ -4,10 +4,12 @@ from critech_training.fit import (
     CalibrationConfig,
     HeadConfig,
     choose_thresholds,
+    coverage_floor,
     fit_calibration,
     fit_heads,
     fit_vocabulary,
     margins,
+    negative_weight,
 )
 from critech_training.metrics import average_precision
 
@@ -85,3 +87,38 @@ def test_recall_may_count_twice_instead() -> None:
     assert by_f.assigned[0, 0] == by_recall.assigned[0, 0] > 0.5
     assert 0.01 < by_f.possible[0, 0] < 0.3 or by_f.possible[0, 0] > by_recall.possible[0, 0]
     assert by_recall.possible[0, 0] == np.float32(0.02)
+
+
+def test_negatives_weigh_what_the_base_rate_asks_for() -> None:
+    positive = np.array([True] * 10 + [False] * 90)
+    weight = negative_weight(positive, 0.01)
+    assert np.isclose(10 / (10 + 90 * weight), 0.01)
+    assert negative_weight(positive, None) == 1.0
+    assert negative_weight(np.zeros(5, dtype=bool), 0.01) == 1.0
+
+
+def test_a_lower_base_rate_lowers_scores_and_asks_for_more_before_it_assigns() -> None:
+    rng = np.random.default_rng(1)
+    z = rng.normal(size=(6000, 1)).astype(np.float32) * 2
+    strengths = (rng.random(z.shape) < 1 / (1 + np.exp(-z))).astype(np.int8) * 2
+    rows = np.zeros(len(z), int)
+    found, cut = {}, {}
+    for rate in (0.5, 0.05):
+        config = CalibrationConfig(base_rates={"a": rate}, label_prior=0.0)
+        found[rate] = fit_calibration(z, strengths, rows, ["a"], config)
+        scores = np.array([found[rate].scores(one, "en") for one in z])
+        threshold = choose_thresholds(scores, strengths, rows, ["a"], config).assigned[0, 0]
+        cut[rate] = z[scores[:, 0] >= threshold].min()
+    shift = float(found[0.5].offset[0, 0] - found[0.05].offset[0, 0])
+    assert np.isclose(shift, np.log(19), atol=0.25)  # the odds of 0.5 over those of 0.05
+    assert cut[0.05] > cut[0.5] + 0.5
+
+
+def test_the_coverage_floor_is_a_low_quantile_per_language_of_texts_long_enough() -> None:
+    vocabulary = fit_vocabulary([[1] * 30] * 4, CONFIG)
+    known, half, short = [1] * 30, [1] * 15 + [9] * 15, [9]
+    rows = np.array([0, 0, 0, 1])
+    config = CalibrationConfig(coverage_quantile=0.0, coverage_margin=0.5)
+    floor = coverage_floor(vocabulary, [known, half, short, short], rows, config)
+    assert np.isclose(floor[0], 0.5 * 29 / 59)
+    assert floor[1] == 0.0

@@ -46,6 +46,11 @@ class Record:
         """What must not be split: a text and its translation."""
         return self.pair_of or self.id
 
+    @property
+    def source(self) -> str:
+        """The part of the corpus it belongs to: the work of one writer in one round."""
+        return self.group.partition("-")[0]
+
 
 def default_corpus_dir() -> Path:
     """Return the folder of the corpus that is part of the project."""

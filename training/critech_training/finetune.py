@@ -3,7 +3,8 @@
 Token embeddings and the lower layers stay frozen. Their activations are computed once for each
 text (with and without its title) and kept in memory, so an epoch costs only the upper layers.
 Loss: binary cross-entropy over all labels, positives weighted, strength 1 masked; unit vectors are
-scaled before a linear head. Translated pairs are drawn together by a cosine term.
+scaled before a linear head. Translated pairs are drawn together by a cosine term, and a linear map
+of the vectors is drawn to those of an English teacher (see ``teacher``), by a cosine term too.
 """
 
 from __future__ import annotations
@@ -29,13 +30,14 @@ RUN_BATCHES = 32
 class FinetuneConfig:
     """Hyper-parameters; the defaults are the recipe of the shipped bundle."""
 
-    epochs: int = 3
+    epochs: int = 2
     batch_size: int = 16
     learning_rate: float = 1.5e-4
     head_learning_rate: float = 1e-3
     positive_weight: float = 5.0
     logit_scale: float = 8.0
     pair_weight: float = 0.5
+    teacher_weight: float = 1.0
     untitled_share: float = 0.3
     max_tokens: int = 192
     n_frozen_layers: int = 6
@@ -45,13 +47,15 @@ class FinetuneConfig:
 
 @dataclass(frozen=True)
 class FinetuneData:
-    """Texts with and without title, strengths int8 [n_texts, n_labels] in {0, 1, 2}, and for each
-    text the row of its translation or -1."""
+    """Texts with and without title, strengths int8 [n_texts, n_labels] in {0, 1, 2}, for each text
+    the row of its translation or -1, and the teacher's vectors float32 [n_texts, dimension], zero
+    where it has no view."""
 
     titled: Sequence[str]
     untitled: Sequence[str]
     strengths: npt.NDArray[np.int8]
     pair_row: npt.NDArray[np.int64]
+    teacher: npt.NDArray[np.float32]
 
 
 def _lower_activations(
@@ -110,10 +114,13 @@ def finetune(encoder: TorchEncoder, data: FinetuneData, config: FinetuneConfig) 
     head = torch.nn.Linear(titled[0].shape[1], data.strengths.shape[1])
     torch.nn.init.zeros_(head.weight)
     torch.nn.init.constant_(head.bias, -2.0)
+    teacher = torch.from_numpy(data.teacher)
+    to_teacher = torch.nn.Linear(titled[0].shape[1], teacher.shape[1], bias=False)
     optimizer = torch.optim.AdamW(
         [
             {"params": layers.parameters(), "lr": config.learning_rate},
             {"params": head.parameters(), "lr": config.head_learning_rate},
+            {"params": to_teacher.parameters(), "lr": config.head_learning_rate},
         ],
         weight_decay=0.01,
     )
@@ -125,7 +132,7 @@ def finetune(encoder: TorchEncoder, data: FinetuneData, config: FinetuneConfig) 
     )
     encoder.model.train()
     for epoch in range(config.epochs):
-        total = 0.0
+        total = guided = 0.0
         for index in _batches(lengths, data.pair_row, config.batch_size, rng):
             rows = [
                 untitled[i] if rng.random() < config.untitled_share else titled[i] for i in index
@@ -137,13 +144,22 @@ def finetune(encoder: TorchEncoder, data: FinetuneData, config: FinetuneConfig) 
             vectors = mean_pool(hidden, mask)
             loss = _label_loss(head(vectors * config.logit_scale), strengths[index], config)
             loss = loss + config.pair_weight * _pair_loss(vectors, index, data.pair_row)
+            distance = _teacher_loss(to_teacher(vectors), teacher[index])
+            loss = loss + config.teacher_weight * distance
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(layers.parameters(), 1.0)
             optimizer.step()
             schedule.step()
             total += float(loss.detach())
-        log.info("epoch %d of %d: loss %.4f", epoch + 1, config.epochs, total / batches_per_epoch)
+            guided += float(distance.detach())
+        log.info(
+            "epoch %d of %d: loss %.4f, of it teacher %.4f",
+            epoch + 1,
+            config.epochs,
+            total / batches_per_epoch,
+            config.teacher_weight * guided / batches_per_epoch,
+        )
     encoder.model.eval()
 
 
@@ -206,3 +222,11 @@ def _pair_loss(
     left = vectors[[a for a, _ in pairs]]
     right = vectors[[b for _, b in pairs]]
     return (1.0 - (left * right).sum(1)).mean()
+
+
+def _teacher_loss(mapped: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
+    """Return the mean cosine distance to the teacher over the rows on which it has a view."""
+    seen = teacher.abs().sum(1) > 0
+    if not bool(seen.any()):
+        return mapped.new_zeros(())
+    return (1.0 - torch.nn.functional.cosine_similarity(mapped[seen], teacher[seen])).mean()

@@ -13,6 +13,7 @@ from scipy import sparse
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
+from critech.classifier import COVERAGE_TOKENS
 from critech.decision import Thresholds, lift_parents
 from critech.heads import Calibration, Heads
 from critech.lexical import LexicalVocabulary, count_features
@@ -39,8 +40,22 @@ class HeadConfig:
 
 @dataclass(frozen=True)
 class CalibrationConfig:
-    """Prior strengths of the calibration, and the rules for the thresholds."""
+    """Prior strengths of the calibration, and the rules for the thresholds.
 
+    ``base_rates``: for each calibration group the share of text-label pairs taken to be positive
+    where a bundle is used (docs/decisions/0004). The corpus is far richer, so its negatives are
+    weighted until positives have that share.
+    """
+
+    base_rates: Mapping[str, float] = field(
+        default_factory=lambda: {
+            "jp-critical-20": 0.04,
+            "us-ecra-14": 0.012,
+            "us-ecra-14 sub-items": 0.003,
+            "jp-secret-patent-25": 0.004,
+            "jp-kprogram-50": 0.002,
+        }
+    )
     label_prior: float = 4.0
     min_positives: int = 5
     possible_recall: Mapping[str, float] = field(
@@ -52,6 +67,8 @@ class CalibrationConfig:
     )
     possible_beta: float = 2.0
     lowest_possible: float = 0.02
+    coverage_quantile: float = 0.002
+    coverage_margin: float = 0.9
 
 
 def fit_vocabulary(token_rows: Sequence[Sequence[int]], config: HeadConfig) -> LexicalVocabulary:
@@ -160,22 +177,26 @@ def fit_calibration(
 
     A common slope and offset is fitted for each taxonomy and language over all its labels; a label
     with enough positives then gets an offset of its own, drawn to the common one by a prior.
+    Negatives weigh as much as ``base_rates`` asks for.
     """
     n_labels = margins_.shape[1]
     slope = np.ones((2, n_labels), dtype=np.float32)
     offset = np.zeros((2, n_labels), dtype=np.float32)
     fitted = np.zeros((2, n_labels), dtype=bool)
-    for row, _, texts, columns in _cells(language_rows, taxonomy_of):
+    for row, group, texts, columns in _cells(language_rows, taxonomy_of):
         z, y = margins_[np.ix_(texts, columns)], strengths[np.ix_(texts, columns)]
         used = y != ARGUABLE
-        a, b = _platt(z[used], (y[used] == POSITIVE).astype(float))
+        rate = config.base_rates.get(group)
+        weights = np.where(y == POSITIVE, 1.0, negative_weight(y[used] == POSITIVE, rate))
+        a, b = _platt(z[used], (y[used] == POSITIVE).astype(float), weights[used])
         slope[row, columns] = a
         offset[row, columns] = b
         for at, j in enumerate(columns):
             mask = used[:, at]
             target = (y[mask, at] == POSITIVE).astype(float)
             if target.sum() >= config.min_positives:
-                offset[row, j] = b + _offset_step(a * z[mask, at] + b, target, config)
+                logits = a * z[mask, at] + b
+                offset[row, j] = b + _offset_step(logits, target, weights[mask, at], config)
                 fitted[row, j] = True
     return Calibration(slope, offset, fitted)
 
@@ -191,8 +212,20 @@ def _cells(
             yield row, group, texts, columns
 
 
-def _platt(z: npt.NDArray[np.floating], y: npt.NDArray[np.float64]) -> tuple[float, float]:
-    """Return slope and offset by maximum likelihood with Platt's smoothed targets."""
+def negative_weight(positive: npt.NDArray[np.bool_], base_rate: float | None) -> float:
+    """Return the weight of a negative at which positives make up ``base_rate`` of all weight; 1
+    without a base rate or when there is but one class."""
+    n_positive = int(positive.sum())
+    n_negative = positive.size - n_positive
+    if base_rate is None or not n_positive or not n_negative:
+        return 1.0
+    return (1.0 - base_rate) / base_rate * n_positive / n_negative
+
+
+def _platt(
+    z: npt.NDArray[np.floating], y: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]
+) -> tuple[float, float]:
+    """Return slope and offset by weighted maximum likelihood with Platt's smoothed targets."""
     n_pos, n_neg = y.sum(), (1 - y).sum()
     target = np.where(y > 0, (n_pos + 1) / (n_pos + 2), 1 / (n_neg + 2))
     z = z.astype(np.float64)
@@ -200,8 +233,8 @@ def _platt(z: npt.NDArray[np.floating], y: npt.NDArray[np.float64]) -> tuple[flo
     def loss(parameters: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
         logits = parameters[0] * z + parameters[1]
         p = 0.5 * (1 + np.tanh(logits / 2))
-        value = np.sum(np.logaddexp(0, logits) - target * logits)
-        error = p - target
+        value = np.sum(weights * (np.logaddexp(0, logits) - target * logits))
+        error = weights * (p - target)
         return float(value), np.array([np.sum(error * z), np.sum(error)])
 
     found = minimize(loss, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B")
@@ -209,14 +242,17 @@ def _platt(z: npt.NDArray[np.floating], y: npt.NDArray[np.float64]) -> tuple[flo
 
 
 def _offset_step(
-    logits: npt.NDArray[np.floating], y: npt.NDArray[np.float64], config: CalibrationConfig
+    logits: npt.NDArray[np.floating],
+    y: npt.NDArray[np.float64],
+    weights: npt.NDArray[np.float64],
+    config: CalibrationConfig,
 ) -> float:
     """Return the extra offset of one label: Newton steps under a Gaussian prior around zero."""
     step = 0.0
     for _ in range(25):
         p = 0.5 * (1 + np.tanh((logits + step) / 2))
-        gradient = np.sum(p - y) + config.label_prior * step
-        step -= float(gradient / (np.sum(p * (1 - p)) + config.label_prior))
+        gradient = np.sum(weights * (p - y)) + config.label_prior * step
+        step -= float(gradient / (np.sum(weights * p * (1 - p)) + config.label_prior))
     return step
 
 
@@ -242,7 +278,8 @@ def choose_thresholds(
     taxonomy_of: Sequence[str],
     config: CalibrationConfig,
 ) -> Thresholds:
-    """Return cut-offs per language and taxonomy, chosen on held-out scores.
+    """Return cut-offs per language and taxonomy, chosen on held-out scores, negatives weighted as
+    ``base_rates`` asks for.
 
     ``assigned``: the score at which the taxonomy's micro F1 is highest. ``possible``: for the
     taxonomies named in ``possible_recall`` the highest score at which micro recall is at least
@@ -258,22 +295,48 @@ def choose_thresholds(
         positive = s[used & (y == POSITIVE)]
         if not len(positive):
             continue
-        best = _best_f(s[used], y[used] == POSITIVE, beta=1.0)
+        is_positive = y[used] == POSITIVE
+        weight = negative_weight(is_positive, config.base_rates.get(group))
+        best = _best_f(s[used], is_positive, 1.0, weight)
         if group in config.possible_recall:
             miss = 1 - config.possible_recall[group]
             reach = float(np.quantile(positive, miss, method="lower"))
         else:
-            reach = _best_f(s[used], y[used] == POSITIVE, config.possible_beta)
+            reach = _best_f(s[used], is_positive, config.possible_beta, weight)
         assigned[row, columns] = best
         possible[row, columns] = min(best, max(reach, config.lowest_possible))
     return Thresholds(assigned, possible)
 
 
-def _best_f(scores: FloatArray, positive: npt.NDArray[np.bool_], beta: float) -> float:
+def coverage_floor(
+    vocabulary: LexicalVocabulary,
+    token_rows: Sequence[Sequence[int]],
+    language_rows: npt.NDArray[np.int64],
+    config: CalibrationConfig,
+) -> FloatArray:
+    """Return per language row [2] the lexical coverage below which a text is out of distribution:
+    the ``coverage_quantile`` of held-out texts that are long enough, times ``coverage_margin``,
+    since other writers' text knows fewer of the features; 0 without such texts."""
+    floor = np.zeros(2, dtype=np.float32)
+    for row in (0, 1):
+        found = [
+            vocabulary.coverage(ids)
+            for ids, found_row in zip(token_rows, language_rows, strict=True)
+            if found_row == row and len(ids) >= COVERAGE_TOKENS
+        ]
+        if found:
+            floor[row] = np.quantile(found, config.coverage_quantile) * config.coverage_margin
+    return floor
+
+
+def _best_f(
+    scores: FloatArray, positive: npt.NDArray[np.bool_], beta: float, weight: float = 1.0
+) -> float:
     """Return the cut-off with the highest F-beta, halfway to the next lower score. Recall counts
-    ``beta`` times as much as precision."""
+    ``beta`` times as much as precision, a negative ``weight`` times as much as a positive."""
     cutoffs, chosen, hits = ranking_steps(scores, positive)
-    f = (1 + beta**2) * hits / (chosen + beta**2 * positive.sum())
+    selected = hits + weight * (chosen - hits)
+    f = (1 + beta**2) * hits / (selected + beta**2 * positive.sum())
     best = int(np.argmax(f))
     below = cutoffs[best + 1] if best + 1 < len(cutoffs) else 0.0
     return float((cutoffs[best] + below) / 2)

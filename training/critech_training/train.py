@@ -6,7 +6,6 @@ import logging
 import platform
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -32,6 +31,7 @@ from critech_training.corpus import (
     split,
     strengths,
 )
+from critech_training.embedding import embed_records
 from critech_training.evaluate import GoldText, score_texts, summaries
 from critech_training.export import export_onnx
 from critech_training.finetune import FinetuneConfig, FinetuneData, finetune
@@ -41,11 +41,13 @@ from critech_training.fit import (
     calibrated_scores,
     calibration_group,
     choose_thresholds,
+    coverage_floor,
     fit_calibration,
     fit_heads,
     margins,
 )
 from critech_training.model_card import model_card
+from critech_training.teacher import teacher_vectors
 from critech_training.torch_encoder import (
     PACKED_BASE,
     TorchEncoder,
@@ -67,7 +69,7 @@ class TrainConfig:
     """Everything that decides a bundle besides corpus and code."""
 
     name: str = "default"
-    version: str = "0.2.0"
+    version: str = "0.3.0"
     base: str = PACKED_BASE
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
     heads: HeadConfig = field(default_factory=HeadConfig)
@@ -122,11 +124,15 @@ def train(
 
 
 def _finetune_data(records: Sequence[Record], labels: Sequence[str]) -> FinetuneData:
+    titled = [compose_document(record.title, record.text) for record in records]
+    pairs = pair_rows(records)
+    is_english = np.array([record.language == "en" for record in records])
     return FinetuneData(
-        titled=[compose_document(record.title, record.text) for record in records],
+        titled=titled,
         untitled=[compose_document(None, record.text) for record in records],
         strengths=strengths([record.labels for record in records], labels),
-        pair_row=pair_rows(records),
+        pair_row=pairs,
+        teacher=teacher_vectors(titled, is_english, pairs),
     )
 
 
@@ -151,16 +157,10 @@ def fit_bundle(
     onnx_bytes = export_onnx(encoder)
     tokenizer_bytes = encoder.tokenizer.to_str().encode()
     onnx_encoder = OnnxEncoder(onnx_bytes, tokenizer_bytes, encoder_config)
-    with ThreadPoolExecutor(config.threads) as pool:
-        embedded = {
-            name: list(
-                pool.map(onnx_encoder.embed, [compose_document(r.title, r.text) for r in part])
-            )
-            for name, part in (("fit", fit_part), ("held_out", held_out))
-        }
+    vectors, tokens = {}, {}
+    for name, part in (("fit", fit_part), ("held_out", held_out)):
+        vectors[name], tokens[name] = embed_records(onnx_encoder, part, config.threads)
     log.info("embedded %d texts with the exported encoder", len(fit_part) + len(held_out))
-    vectors = {name: np.stack([e.vector for e in part]) for name, part in embedded.items()}
-    tokens = {name: [e.token_ids for e in part] for name, part in embedded.items()}
     y_fit = strengths([record.labels for record in fit_part], labels)
     y_held = strengths([record.labels for record in held_out], labels)
     heads = fit_heads(vectors["fit"], tokens["fit"], y_fit, config.heads, config.threads)
@@ -191,6 +191,9 @@ def fit_bundle(
             "fitted": calibration.fitted,
             "assigned": thresholds.assigned,
             "possible": thresholds.possible,
+            "coverage_floor": coverage_floor(
+                heads.vocabulary, tokens["held_out"], rows, config.calibration
+            ),
         },
         scale=heads.scale,
         metrics={},
