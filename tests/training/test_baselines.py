@@ -1,16 +1,20 @@
 """The baselines: same corpus, same calibration, only the ranking is theirs."""
 
+import dataclasses
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from critech.cli import main
+from critech.errors import InputError
 from critech_labels import load_taxonomies
 from critech_labels.taxonomy import label_order
 from critech_training.baselines import keyword_rules, label_similarity, tfidf_logistic_regression
 from critech_training.corpus import Record
+from critech_training.external_baselines import SETFIT_EXAMPLES, _few_of_each, annif_ensemble
 
 TAXONOMIES = list(load_taxonomies().values())
 ORDER = label_order(TAXONOMIES)
@@ -58,12 +62,7 @@ def test_label_similarity_ranks_by_meaning() -> None:
 
 
 @pytest.mark.slow
-def test_baselines_stand_in_the_report(
-    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from critech_training import baselines
-
-    monkeypatch.setattr(baselines, "METHODS", {"keyword-rules": baselines.keyword_rules})
+def test_baselines_stand_in_the_report(tiny_bundle: Path, tmp_path: Path) -> None:
     gold = tmp_path / "gold.jsonl"
     gold.write_text(
         "\n".join(
@@ -73,8 +72,73 @@ def test_baselines_stand_in_the_report(
     )
     folder = tmp_path / "report"
     argv = ["evaluate", "--gold", str(gold), "--bundle", str(tiny_bundle), "--min-positives", "1"]
-    assert main([*argv, "--baselines", "--report", str(folder)]) == 0
+    assert main([*argv, "--baselines", "keyword-rules", "--report", str(folder)]) == 0
     report = json.loads((folder / "report.json").read_text())
     metrics = report["baselines"]["keyword-rules"]["jp-secret-patent-25"]["metrics"]
     assert metrics["mean_average_precision"]["value"] == 1.0
     assert "keyword-rules" in (folder / "report.html").read_text()
+
+
+def test_an_unknown_baseline_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    gold = tmp_path / "gold.jsonl"
+    gold.write_text(json.dumps({"id": "1", "text": "a scramjet", "labels": {}}))
+    assert main(["evaluate", "--gold", str(gold), "--baselines", "oracle"]) == 1
+    message = capsys.readouterr().err
+    assert "'oracle'" in message
+    assert "setfit" in message
+
+
+def test_setfit_gets_a_few_english_texts_of_each_label() -> None:
+    label = {"jp-secret-patent-25:10": 2}
+    records = [_record(i, f"burner {i}", label) for i in range(20)]
+    records += [_record(99, "a chair", {"jp-secret-patent-25:10": 1})]
+    records += [dataclasses.replace(records[0], id="r-100", language="ja")]
+    texts, y = _few_of_each(records, ORDER)
+    assert texts == [f"burner {i}" for i in range(SETFIT_EXAMPLES)]
+    assert y[:, SCRAMJET].all()
+    assert y.sum() == SETFIT_EXAMPLES
+
+
+FAKE_ANNIF = """#!{python}
+import pathlib, sys
+arguments = sys.argv[1:]
+log = pathlib.Path("{log}")
+log.write_text((log.read_text() if log.exists() else "") + " ".join(arguments[:2]) + "\\n")
+if arguments[0] == "load-vocab":
+    assert "urn:critech:jp-secret-patent-25:10" in pathlib.Path(arguments[2]).read_text()
+if arguments[0] == "train":
+    rows = pathlib.Path(arguments[2]).read_text().splitlines()
+    if not rows:
+        sys.exit("nothing to train on")
+    assert rows == ["a scramjet\\t<urn:critech:jp-secret-patent-25:10>"], rows
+if arguments[0] == "index":
+    for path in pathlib.Path(arguments[2]).glob("*.txt"):
+        path.with_suffix(".annif").write_text(
+            "<urn:critech:jp-secret-patent-25:10>\\tScramjets\\t0.75\\n<urn:x>\\tother\\t0.5\\n"
+        )
+"""
+
+
+def test_annif_is_run_as_a_command_and_reads_english_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "log"
+    command = tmp_path / "annif"
+    command.write_text(FAKE_ANNIF.format(python=sys.executable, log=log))
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    fit = [_record(1, "a\n scramjet", {"jp-secret-patent-25:10": 2}), _record(2, "a chair", {})]
+    (scores,) = annif_ensemble(TAXONOMIES, fit, [TEXTS])
+    assert scores[:, SCRAMJET].tolist() == [0.75, 0.0, 0.75]  # the second text is Japanese
+    assert scores.sum() == 1.5
+    assert log.read_text().splitlines() == [
+        "load-vocab critech",
+        "train tfidf",
+        "train mllm",
+        "index ensemble",
+    ]
+    with pytest.raises(InputError, match="annif train failed: nothing to train on"):
+        annif_ensemble(TAXONOMIES, [], [TEXTS])
+    command.unlink()
+    with pytest.raises(InputError, match="not on the PATH"):
+        annif_ensemble(TAXONOMIES, fit, [TEXTS])

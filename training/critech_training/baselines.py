@@ -30,6 +30,7 @@ from critech_training.evaluate import (
     taxonomy_slices,
     text_language,
 )
+from critech_training.external_baselines import annif_ensemble, annif_tfidf, setfit
 from critech_training.fit import (
     CalibrationConfig,
     calibrated_scores,
@@ -134,7 +135,11 @@ METHODS: Mapping[str, Method] = {
     "keyword-rules": keyword_rules,
     "tfidf-logistic-regression": tfidf_logistic_regression,
     "label-similarity": label_similarity,
+    "setfit": setfit,
+    "annif-tfidf": annif_tfidf,
+    "annif-ensemble": annif_ensemble,
 }
+BUILT_IN = ("keyword-rules", "tfidf-logistic-regression", "label-similarity")
 
 
 def evaluate_baseline(

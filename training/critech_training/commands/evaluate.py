@@ -13,6 +13,7 @@ from critech.classifier import Classifier
 from critech.errors import InputError
 from critech_labels import load_taxonomies
 from critech_labels.taxonomy import label_order
+from critech_training.baselines import BUILT_IN, METHODS, evaluate_baseline
 from critech_training.corpus import default_corpus_dir, load_corpus, split
 from critech_training.evaluate import (
     COLUMNS,
@@ -46,8 +47,12 @@ def run(argv: Sequence[str]) -> int:
     )
     parser.add_argument(
         "--baselines",
-        action="store_true",
-        help="measure keyword rules, TF-IDF with logistic regression and label similarity too",
+        nargs="?",
+        const=",".join(BUILT_IN),
+        metavar="NAMES",
+        help="measure plain methods too, by default those that need nothing more: "
+        f"{', '.join(BUILT_IN)}. Others, by name, separated by commas: "
+        f"{', '.join(name for name in METHODS if name not in BUILT_IN)}",
     )
     parser.add_argument(
         "--report", type=Path, metavar="DIR", help="write report.html and report.json there"
@@ -61,6 +66,10 @@ def run(argv: Sequence[str]) -> int:
         raise InputError("--min-positives", "must be 1 or more")
     if args.report is not None and args.report.exists() and not args.report.is_dir():
         raise InputError("--report", "is not a folder")
+    baselines = [] if args.baselines is None else args.baselines.split(",")
+    for name in baselines:
+        if name not in METHODS:
+            raise InputError("--baselines", f"no {name!r}; expected some of {', '.join(METHODS)}")
     with Classifier.load(args.bundle) as classifier:
         texts = read_gold(args.gold, classifier.bundle.labels)
         scoring = score_texts(classifier, texts)
@@ -75,8 +84,8 @@ def run(argv: Sequence[str]) -> int:
                     scoring, score_texts(other, texts), args.min_positives
                 ),
             }
-    if args.baselines:
-        report["baselines"] = _baselines(texts, args.min_positives)
+    if baselines:
+        report["baselines"] = _baselines(baselines, texts, args.min_positives)
     if args.report is not None:
         _write_report(args.report, report, scoring, titles)
     if args.json:
@@ -97,17 +106,17 @@ def _titles(classifier: Classifier) -> dict[str, str]:
     }
 
 
-def _baselines(texts: Sequence[GoldText], min_positives: int) -> dict[str, Any]:
-    from critech_training.baselines import METHODS, evaluate_baseline
-
+def _baselines(
+    names: Sequence[str], texts: Sequence[GoldText], min_positives: int
+) -> dict[str, Any]:
     taxonomies = list(load_taxonomies().values())
     records = load_corpus(default_corpus_dir(), label_order(taxonomies))
     fit_part, held_out = split(records)
     return {
         name: evaluate_baseline(
-            method, taxonomies, fit_part, held_out, texts, min_positives=min_positives
+            METHODS[name], taxonomies, fit_part, held_out, texts, min_positives=min_positives
         )
-        for name, method in METHODS.items()
+        for name in names
     }
 
 
