@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-CORPUS_VERSION = "4"
+CORPUS_VERSION = "5"
 HELD_OUT_PERCENT = 12
 REGISTERS = (
     "abstract", "claim", "description", "datasheet", "shop", "email", "tender", "project", "paper",
@@ -21,6 +21,7 @@ REGISTERS = (
 KINDS = ("pos", "hard", "plain")
 POSITIVE = 2
 ARGUABLE = 1
+SUBTOPIC_FIELD = "jp-critical-20:{}"
 
 
 class CorpusError(ValueError):
@@ -30,7 +31,9 @@ class CorpusError(ValueError):
 @dataclass(frozen=True)
 class Record:
     """One labelled text. ``labels`` maps label ids to strength 2 (clear) or 1 (arguable, masked in
-    training and scoring); ``pair_of`` is the id of the text this one translates."""
+    training and scoring); ``pair_of`` is the id of the text this one translates; ``subtopics`` are
+    the editorial sub-topics of its clear critical fields, ``<code>.<number in the label's list>``;
+    they are counted, not learned."""
 
     id: str
     language: Literal["en", "ja"]
@@ -40,6 +43,7 @@ class Record:
     text: str
     labels: Mapping[str, int]
     pair_of: str | None = None
+    subtopics: Sequence[str] = ()
 
     @property
     def group(self) -> str:
@@ -117,6 +121,10 @@ def _parse(line: str, where: str, known: frozenset[str]) -> Record:
         category = label.rpartition(".")[0]
         if category and strength > record.labels.get(category, 0):
             raise CorpusError(f"{where}: {label} is stronger than its category")
+    for subtopic in record.subtopics:
+        field = SUBTOPIC_FIELD.format(subtopic.rpartition(".")[0])
+        if record.labels.get(field) != POSITIVE:
+            raise CorpusError(f"{where}: sub-topic {subtopic} without {field} at {POSITIVE}")
     return record
 
 

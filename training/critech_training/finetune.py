@@ -1,7 +1,8 @@
 """Encoder adaptation: multi-label fine-tuning of the upper layers on the labelled corpus.
 
 Token embeddings and the lower layers stay frozen. Their activations are computed once for each
-text (with and without its title) and kept in memory, so an epoch costs only the upper layers.
+text (a share of them without their title) and kept in memory, so an epoch costs only the upper
+layers.
 Loss: binary cross-entropy over all labels, positives weighted, strength 1 masked; unit vectors are
 scaled before a linear head. Translated pairs are drawn together by a cosine term, and a linear map
 of the vectors is drawn to those of an English teacher (see ``teacher``), by a cosine term too.
@@ -107,15 +108,18 @@ def finetune(encoder: TorchEncoder, data: FinetuneData, config: FinetuneConfig) 
     """Fine-tune the encoder's upper layers in place. Deterministic for one seed and machine."""
     torch.manual_seed(config.seed)
     rng = random.Random(config.seed)
-    titled = _lower_activations(encoder, data.titled, config)
-    untitled = _lower_activations(encoder, data.untitled, config)
-    log.info("cached the lower %d layers of %d texts", config.n_frozen_layers, len(titled))
+    texts = [
+        untitled if rng.random() < config.untitled_share else titled
+        for titled, untitled in zip(data.titled, data.untitled, strict=True)
+    ]
+    lower = _lower_activations(encoder, texts, config)
+    log.info("cached the lower %d layers of %d texts", config.n_frozen_layers, len(lower))
     layers = encoder.model.encoder.layer[config.n_frozen_layers :]
-    head = torch.nn.Linear(titled[0].shape[1], data.strengths.shape[1])
+    head = torch.nn.Linear(lower[0].shape[1], data.strengths.shape[1])
     torch.nn.init.zeros_(head.weight)
     torch.nn.init.constant_(head.bias, -2.0)
     teacher = torch.from_numpy(data.teacher)
-    to_teacher = torch.nn.Linear(titled[0].shape[1], teacher.shape[1], bias=False)
+    to_teacher = torch.nn.Linear(lower[0].shape[1], teacher.shape[1], bias=False)
     optimizer = torch.optim.AdamW(
         [
             {"params": layers.parameters(), "lr": config.learning_rate},
@@ -125,8 +129,8 @@ def finetune(encoder: TorchEncoder, data: FinetuneData, config: FinetuneConfig) 
         weight_decay=0.01,
     )
     strengths = torch.from_numpy(data.strengths)
-    lengths = [row.shape[0] for row in titled]
-    batches_per_epoch = math.ceil(len(titled) / config.batch_size)
+    lengths = [row.shape[0] for row in lower]
+    batches_per_epoch = math.ceil(len(lower) / config.batch_size)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, _warmup_then_linear(batches_per_epoch * config.epochs, config.warmup_share)
     )
@@ -134,10 +138,7 @@ def finetune(encoder: TorchEncoder, data: FinetuneData, config: FinetuneConfig) 
     for epoch in range(config.epochs):
         total = guided = 0.0
         for index in _batches(lengths, data.pair_row, config.batch_size, rng):
-            rows = [
-                untitled[i] if rng.random() < config.untitled_share else titled[i] for i in index
-            ]
-            hidden, mask = _pad_cached(rows)
+            hidden, mask = _pad_cached([lower[i] for i in index])
             bias = attention_bias(mask)
             for layer in layers:
                 hidden = _call_layer(layer, hidden, bias)

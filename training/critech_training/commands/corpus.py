@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from critech.errors import InputError
-from critech_labels import load_taxonomies
+from critech_labels import Taxonomy, load_taxonomies
 from critech_labels.taxonomy import label_order
 from critech_training.corpus import (
     CORPUS_VERSION,
@@ -27,12 +27,15 @@ def run(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="critech corpus", description="Check and count a corpus.")
     parser.add_argument("--corpus", type=Path, default=default_corpus_dir(), metavar="DIR")
     args = parser.parse_args(argv)
-    order = label_order(load_taxonomies().values())
+    taxonomies = load_taxonomies()
+    order = label_order(taxonomies.values())
     try:
         records = load_corpus(args.corpus, order)
     except CorpusError as error:
         raise InputError("--corpus", str(error)) from None
-    sys.stdout.write("\n".join(_lines(records, order)) + "\n")
+    sys.stdout.write(
+        "\n".join(_lines(records, order) + _subtopic_lines(records, taxonomies)) + "\n"
+    )
     return 0
 
 
@@ -49,4 +52,14 @@ def _lines(records: Sequence[Record], order: Sequence[str]) -> list[str]:
     for label in order:
         found = Counter(r.language for r in records if r.labels.get(label) == POSITIVE)
         lines.append(f"  {label:<28}{found['en']:>4} +{found['ja']:>4}")
+    return lines
+
+
+def _subtopic_lines(records: Sequence[Record], taxonomies: Mapping[str, Taxonomy]) -> list[str]:
+    lines = ["clear positives per editorial sub-topic, English + Japanese:"]
+    for label in taxonomies["jp-critical-20"].labels:
+        for number, title in enumerate(label.subtopics, 1):
+            key = f"{label.code}.{number}"
+            found = Counter(r.language for r in records if key in r.subtopics)
+            lines.append(f"  {key:<6}{title:<62}{found['en']:>4} +{found['ja']:>4}")
     return lines
