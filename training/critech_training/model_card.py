@@ -10,7 +10,8 @@ from critech_training.evaluate import markdown_table
 CARD = """# critech bundle
 
 Maps a patent abstract or a product description, in English or Japanese, onto four government
-lists of critical technologies, with a calibrated score and a decision for each label.
+lists of critical technologies, with a calibrated score and a decision for each label. Text whose
+words are mostly unknown is marked `out_of_distribution` and assigned nothing.
 
 ## Intended use
 
@@ -19,10 +20,11 @@ Not a determination of any legal status. The absence of a label is not clearance
 
 ## Model
 
-Encoder: {base}, its upper layers fine-tuned, exported to ONNX (int8 weights, 4-bit token
+Encoder: {base}, its upper layers fine-tuned{teacher}, exported to ONNX (int8 weights, 4-bit token
 embeddings, vocabulary reduced to English and Japanese). Heads: one logistic regression per label
 over the dense vector and TF-IDF of tokens. Scores: Platt scaling per label and language on texts
-that neither encoder nor heads were fitted on.
+that neither encoder nor heads were fitted on, negatives weighted to stated base rates: scores are
+meant for a stream of texts in which a label of {base_rates} is found.
 
 ## Data
 
@@ -30,8 +32,8 @@ that neither encoder nor heads were fitted on.
 by template; version {corpus_version}, digest `{corpus_digest}`. {n_held_out} of them are held out
 for calibration, thresholds and the table below. The encoder was fine-tuned on {n_tuned} of the
 others (corpus digest at that time `{tuned_digest}`), the heads on all of them. The labels were
-given by the writers of the texts and, blind, by a second reader, all of them language models under
-one annotation manual; the data sheet of the corpus has their agreement. They are not
+given by the writers of the texts and, blind, by a second reader, disputes settled or left out, all
+of them language models under one annotation manual; the data sheet of the corpus has their agreement. They are not
 determinations by any authority.
 
 ## Held-out figures
@@ -52,21 +54,27 @@ Figures on real patents stand in `docs/model-card.md` of the project, with their
 - Labels with few examples are calibrated by their taxonomy's common fit (`calibrated: false`).
 - Only scripts are told apart: a text in another script is answered with a warning, one in another
   language of Latin letters is read as English. No claim is made for either.
-- Very short texts (a title alone) and texts far from any technology get scores that mean little.
+- Very short texts (a title alone) get scores that mean little. Everyday prose in good English or
+  Japanese is not told apart from technical text by its words; it rarely reaches a cut-off.
 """
 
 
 def model_card(training: Mapping[str, Any], report: Mapping[str, Any]) -> str:
     """Return the card in Markdown."""
-    n_texts = training["n_texts"]
+    n_texts, encoder = training["n_texts"], training["encoder"]
     return CARD.format(
         base=training["base"],
+        teacher=" with an English teacher" if "teacher_weight" in encoder["config"] else "",
+        base_rates=", ".join(
+            f"`{group}` in {rate:.1%} of cases"
+            for group, rate in training["config"]["calibration"]["base_rates"].items()
+        ),
         n_texts=n_texts["fit"] + n_texts["held_out"],
         n_en=n_texts["en"],
         n_ja=n_texts["ja"],
         n_held_out=n_texts["held_out"],
-        n_tuned=training["encoder"]["n_texts"],
-        tuned_digest=training["encoder"]["corpus_digest"],
+        n_tuned=encoder["n_texts"],
+        tuned_digest=encoder["corpus_digest"],
         corpus_version=training["corpus_version"],
         corpus_digest=training["corpus_digest"],
         min_positives=next(iter(report["taxonomies"].values()))["min_positives"],
