@@ -33,8 +33,8 @@ by template; version {corpus_version}, digest `{corpus_digest}`. {n_held_out} of
 for calibration, thresholds and the table below. The encoder was fine-tuned on {n_tuned} of the
 others (corpus digest at that time `{tuned_digest}`), the heads on all of them. The labels were
 given by the writers of the texts and, blind, by a second reader, disputes settled or left out, all
-of them language models under one annotation manual; the data sheet of the corpus has their agreement. They are not
-determinations by any authority.
+of them language models under one annotation manual; the data sheet of the corpus has their
+agreement. They are not determinations by any authority.
 
 ## Held-out figures
 
