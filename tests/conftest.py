@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -60,8 +60,8 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_bundle(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle from a whole training run on 160 texts of the corpus."""
+def train_tiny(tiny_base: Path) -> Callable[[Path], None]:
+    """Make a bundle in a folder by a whole training run on 160 texts of the corpus."""
     from critech_labels import load_taxonomies
     from critech_labels.taxonomy import label_order
     from critech_training.corpus import default_corpus_dir, load_corpus
@@ -69,14 +69,28 @@ def tiny_bundle(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     from critech_training.train import TrainConfig, train
 
     records = load_corpus(default_corpus_dir(), label_order(list(load_taxonomies().values())))
-    chosen = [dataclasses.replace(record, pair_of=None) for record in records[::20][:160]]
+    chosen = [
+        dataclasses.replace(record, pair_of=None) for record in records[:: len(records) // 160]
+    ][:160]
     config = TrainConfig(
         name="tiny",
         base=str(tiny_base),
         finetune=FinetuneConfig(epochs=1, n_frozen_layers=1, max_tokens=64),
     )
+
+    def run(out: Path) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the exporters warn of their own future
+            train(chosen, out, config)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(
+    train_tiny: Callable[[Path], None], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A bundle from a whole training run on 160 texts of the corpus."""
     out = tmp_path_factory.mktemp("bundles") / "tiny"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporters warn of their own future
-        train(chosen, out, config)
+    train_tiny(out)
     return out

@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,15 @@ def test_the_tiny_run_gives_a_whole_bundle(tiny_bundle: Path) -> None:
     with Classifier(bundle, threads=1) as classifier:
         result = classifier.classify(["A battery with a solid electrolyte."]).results[0]
     assert len(result.taxonomies) == 4
+
+
+@pytest.mark.slow
+def test_training_again_gives_the_same_bytes(
+    tiny_bundle: Path, train_tiny: Callable[[Path], None], tmp_path: Path
+) -> None:
+    train_tiny(tmp_path / "again")
+    for path in sorted(tiny_bundle.iterdir()):
+        assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes(), path.name
 
 
 def test_the_exported_encoder_gives_what_torch_gives(tiny_base: Path) -> None:
