@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-CORPUS_VERSION = "5"
+CORPUS_VERSION = "6"
 HELD_OUT_PERCENT = 12
 REGISTERS = (
     "abstract", "claim", "description", "datasheet", "shop", "email", "tender", "project", "paper",

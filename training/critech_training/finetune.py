@@ -40,7 +40,7 @@ class FinetuneConfig:
     pair_weight: float = 0.5
     teacher_weight: float = 1.0
     untitled_share: float = 0.3
-    max_tokens: int = 192
+    max_tokens: int = 160
     n_frozen_layers: int = 6
     warmup_share: float = 0.1
     seed: int = 20260
