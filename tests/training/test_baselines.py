@@ -114,7 +114,7 @@ if arguments[0] == "train":
 if arguments[0] == "index":
     for path in pathlib.Path(arguments[2]).glob("*.txt"):
         path.with_suffix(".annif").write_text(
-            "<urn:critech:jp-secret-patent-25:10>\\tScramjets\\t0.75\\n<urn:x>\\tother\\t0.5\\n"
+            "<urn:critech:jp-secret-patent-25:10>\\tScramjets\\t10\\t0.75\\n<urn:x>\\tother\\t0.5\\n"
         )
 """
 

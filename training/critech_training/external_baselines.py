@@ -204,7 +204,7 @@ def _annif_scores(
         _annif_run(folder, command, "index", project, str(documents), *limit)
         for i in english:
             for line in (documents / f"{i:06}.annif").read_text(encoding="utf-8").splitlines():
-                uri, _, score = line.split("\t")
+                uri, *_, score = line.split("\t")  # label and notation stand between
                 if uri in position:
                     out[i, position[uri]] = float(score)
     return out
