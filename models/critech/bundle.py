@@ -39,19 +39,10 @@ METRICS = "metrics.json"
 MODEL_CARD = "MODEL_CARD.md"
 REQUIRED = (ENCODER, TOKENIZER, ARRAYS, LABELS, METRICS, MODEL_CARD)
 ARRAY_NAMES = (
-    "center",
-    "dense",
-    "lexical",
-    "intercept",
-    "lexical_keys",
-    "lexical_idf",
-    "slope",
-    "offset",
-    "fitted",
-    "assigned",
-    "possible",
-)
-ARRAYS_SINCE = {"coverage_floor": 2}  # fmt: skip
+    "center", "dense", "lexical", "intercept", "lexical_keys", "lexical_idf", "slope", "offset",
+    "fitted", "assigned", "possible",
+)  # fmt: skip
+ARRAYS_SINCE = {"coverage_floor": 2}
 
 
 @dataclass(frozen=True)

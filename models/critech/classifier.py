@@ -14,6 +14,7 @@ from critech.decision import abstain, decide_all, lift_parents
 from critech.encoder import OnnxEncoder
 from critech.errors import InputError, UnknownTaxonomyError
 from critech.heads import LANGUAGE_ROW, FloatArray
+from critech.lexical import COVERAGE_TOKENS
 from critech.results import (
     Classification,
     Decision,
@@ -30,7 +31,6 @@ from critech_labels.taxonomy import parent_positions
 
 SCORE_DECIMALS = 6
 SHORT_TEXT_TOKENS = 8
-COVERAGE_TOKENS = 20
 SECRET_PATENTS = "jp-secret-patent-25"
 
 

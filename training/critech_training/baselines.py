@@ -19,7 +19,7 @@ from sklearn.pipeline import FeatureUnion
 
 from critech.decision import decide_all
 from critech.heads import LANGUAGE_ROW
-from critech.text import Language, compose_document
+from critech.text import compose_document
 from critech_labels import Label, Taxonomy
 from critech_labels.taxonomy import label_order, parent_positions
 from critech_training.corpus import ARGUABLE, POSITIVE, Record, strengths
@@ -33,10 +33,8 @@ from critech_training.evaluate import (
 from critech_training.external_baselines import annif_ensemble, annif_tfidf, setfit
 from critech_training.fit import (
     CalibrationConfig,
+    calibrate,
     calibrated_scores,
-    calibration_group,
-    choose_thresholds,
-    fit_calibration,
 )
 
 FloatArray = npt.NDArray[np.float32]
@@ -158,16 +156,10 @@ def evaluate_baseline(
         [compose_document(t.title, t.text) for t in texts],
     ]
     z_held, z = method(taxonomies, fit_part, parts)
-    config = CalibrationConfig()
-    groups = [calibration_group(label) for label in order]
-    languages: list[Language] = [record.language for record in held_out]
-    rows = np.array([LANGUAGE_ROW[language] for language in languages])
+    languages = [record.language for record in held_out]
     y_held = strengths([record.labels for record in held_out], order)
-    calibration = fit_calibration(z_held, y_held, rows, groups, config)
+    calibration, thresholds = calibrate(z_held, y_held, languages, taxonomies, CalibrationConfig())
     parents = parent_positions(taxonomies)
-
-    held_scores = calibrated_scores(calibration, z_held, languages, parents)
-    thresholds = choose_thresholds(held_scores, y_held, rows, groups, config)
     found = [text_language(t.language, c) for t, c in zip(texts, parts[1], strict=True)]
     scores = calibrated_scores(calibration, z, found, parents)
     decisions = [

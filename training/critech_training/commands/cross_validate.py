@@ -15,8 +15,9 @@ from critech.encoder import OnnxEncoder
 from critech.errors import InputError
 from critech_labels import load_taxonomies
 from critech_labels.taxonomy import label_order
+from critech_training.commands.arguments import corpus_records
 from critech_training.commands.evaluate import print_report
-from critech_training.corpus import CorpusError, default_corpus_dir, is_held_out, load_corpus
+from critech_training.corpus import default_corpus_dir, is_held_out
 from critech_training.crossval import cross_validate, suspects
 from critech_training.embedding import embed_records
 from critech_training.evaluate import summaries
@@ -49,10 +50,7 @@ def run(argv: Sequence[str]) -> int:
         raise InputError("--folds", "must be 2 or more")
     taxonomies = list(load_taxonomies().values())
     order = label_order(taxonomies)
-    try:
-        records = load_corpus(args.corpus, order)
-    except CorpusError as error:
-        raise InputError("--corpus", str(error)) from None
+    records = corpus_records(args.corpus, order)
     bundle = read_bundle(args.bundle)
     encoder = OnnxEncoder(bundle.encoder_bytes, bundle.tokenizer_bytes, bundle.encoder_config)
     vectors, tokens = embed_records(encoder, records, args.threads)

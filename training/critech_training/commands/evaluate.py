@@ -13,7 +13,6 @@ from critech.classifier import Classifier
 from critech.errors import InputError
 from critech_labels import load_taxonomies
 from critech_labels.taxonomy import label_order
-from critech_training.baselines import BUILT_IN, METHODS, evaluate_baseline
 from critech_training.corpus import default_corpus_dir, load_corpus, split
 from critech_training.evaluate import (
     COLUMNS,
@@ -30,6 +29,8 @@ from critech_training.evaluate import (
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from critech_training.baselines import Method
 
 
 def run(argv: Sequence[str]) -> int:
@@ -48,11 +49,10 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--baselines",
         nargs="?",
-        const=",".join(BUILT_IN),
+        const="",
         metavar="NAMES",
-        help="measure plain methods too, by default those that need nothing more: "
-        f"{', '.join(BUILT_IN)}. Others, by name, separated by commas: "
-        f"{', '.join(name for name in METHODS if name not in BUILT_IN)}",
+        help="measure plain methods too: by default keyword rules, TF-IDF with logistic regression "
+        "and label similarity; others by name, separated by commas (docs/training.md)",
     )
     parser.add_argument(
         "--report", type=Path, metavar="DIR", help="write report.html and report.json there"
@@ -66,10 +66,7 @@ def run(argv: Sequence[str]) -> int:
         raise InputError("--min-positives", "must be 1 or more")
     if args.report is not None and args.report.exists() and not args.report.is_dir():
         raise InputError("--report", "is not a folder")
-    baselines = [] if args.baselines is None else args.baselines.split(",")
-    for name in baselines:
-        if name not in METHODS:
-            raise InputError("--baselines", f"no {name!r}; expected some of {', '.join(METHODS)}")
+    baselines = None if args.baselines is None else _chosen_baselines(args.baselines)
     with Classifier.load(args.bundle) as classifier:
         texts = read_gold(args.gold, classifier.bundle.labels)
         scoring = score_texts(classifier, texts)
@@ -84,8 +81,8 @@ def run(argv: Sequence[str]) -> int:
                     scoring, score_texts(other, texts), args.min_positives
                 ),
             }
-    if baselines:
-        report["baselines"] = _baselines(baselines, texts, args.min_positives)
+    if baselines is not None:
+        report["baselines"] = _evaluated(baselines, texts, args.min_positives)
     if args.report is not None:
         _write_report(args.report, report, scoring, titles)
     if args.json:
@@ -106,17 +103,31 @@ def _titles(classifier: Classifier) -> dict[str, str]:
     }
 
 
-def _baselines(
-    names: Sequence[str], texts: Sequence[GoldText], min_positives: int
+def _chosen_baselines(names: str) -> dict[str, Method]:
+    """Return the baselines of a list of names, the built-in ones for an empty list. They are
+    imported on use, since scikit-learn takes its time."""
+    from critech_training.baselines import BUILT_IN, METHODS
+
+    chosen = names.split(",") if names else BUILT_IN
+    for name in chosen:
+        if name not in METHODS:
+            raise InputError("--baselines", f"no {name!r}; expected some of {', '.join(METHODS)}")
+    return {name: METHODS[name] for name in chosen}
+
+
+def _evaluated(
+    baselines: Mapping[str, Method], texts: Sequence[GoldText], min_positives: int
 ) -> dict[str, Any]:
+    from critech_training.baselines import evaluate_baseline
+
     taxonomies = list(load_taxonomies().values())
     records = load_corpus(default_corpus_dir(), label_order(taxonomies))
     fit_part, held_out = split(records)
     return {
         name: evaluate_baseline(
-            METHODS[name], taxonomies, fit_part, held_out, texts, min_positives=min_positives
+            method, taxonomies, fit_part, held_out, texts, min_positives=min_positives
         )
-        for name in names
+        for name, method in baselines.items()
     }
 
 

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from critech.bundle import default_path
-from critech.errors import InputError
 from critech_labels import load_taxonomies
 from critech_labels.taxonomy import label_order
+from critech_training.commands.arguments import corpus_records
 from critech_training.commands.evaluate import print_report
-from critech_training.corpus import CorpusError, default_corpus_dir, load_corpus
+from critech_training.corpus import default_corpus_dir
 from critech_training.train import TrainConfig, train
 
 
@@ -35,10 +35,7 @@ def run(argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
     logging.getLogger("critech_training").setLevel(logging.INFO)
-    try:
-        records = load_corpus(args.corpus, label_order(load_taxonomies().values()))
-    except CorpusError as error:
-        raise InputError("--corpus", str(error)) from None
+    records = corpus_records(args.corpus, label_order(load_taxonomies().values()))
     config = dataclasses.replace(
         defaults,
         name=args.name,
