@@ -24,7 +24,7 @@ Encoder: {base}, its upper layers fine-tuned{teacher}, exported to ONNX (int8 we
 embeddings, vocabulary reduced to English and Japanese). Heads: one logistic regression per label
 over the dense vector and TF-IDF of tokens. Scores: Platt scaling per label and language on texts
 that neither encoder nor heads were fitted on, negatives weighted to stated base rates: scores are
-meant for a stream of texts in which a label of {base_rates} is found.
+meant for a stream of texts of which a label fits, on average, this share: {base_rates}.
 
 ## Data
 
@@ -66,7 +66,7 @@ def model_card(training: Mapping[str, Any], report: Mapping[str, Any]) -> str:
         base=training["base"],
         teacher=" with an English teacher" if "teacher_weight" in encoder["config"] else "",
         base_rates=", ".join(
-            f"`{group}` in {rate:.1%} of cases"
+            f"`{group}` {rate:.1%}"
             for group, rate in training["config"]["calibration"]["base_rates"].items()
         ),
         n_texts=n_texts["fit"] + n_texts["held_out"],

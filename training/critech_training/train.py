@@ -66,7 +66,7 @@ class TrainConfig:
     """Everything that decides a bundle besides corpus and code."""
 
     name: str = "default"
-    version: str = "0.3.0"
+    version: str = "0.4.0"
     base: str = PACKED_BASE
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
     heads: HeadConfig = field(default_factory=HeadConfig)
