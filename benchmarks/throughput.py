@@ -88,8 +88,8 @@ def sentence_transformer(classifier: Classifier) -> object | None:
         PreTrainedTokenizerFast(
             tokenizer_object=base.tokenizer, pad_token="<pad>", bos_token="<s>", eos_token="</s>"
         ).save_pretrained(folder)
-        body = Transformer(folder, max_seq_length=classifier.encoder.config.chunk_tokens)
-        pooling = Pooling(classifier.encoder.config.dimension)
+        body = Transformer(folder, max_seq_length=classifier.scorer.encoder.config.chunk_tokens)
+        pooling = Pooling(classifier.scorer.encoder.config.dimension)
         return SentenceTransformer(modules=[body, pooling, Normalize()], device="cpu")
 
 
@@ -103,7 +103,7 @@ def main() -> None:
     args = parser.parse_args()
     texts = read_texts(args.texts, args.documents)
     classifier = Classifier.load(threads=args.threads)
-    encoder = classifier.encoder
+    encoder = classifier.scorer.encoder
     prefix = encoder.token_ids(encoder.config.prefix.rstrip())
     room = encoder.config.chunk_tokens - 2 - len(prefix)
     token_rows = [encoder.token_ids(text)[:room] for text in texts]

@@ -109,13 +109,13 @@ def match_fields(
     parsed = symbols if isinstance(symbols, ParsedSymbols) else parse_symbols(symbols)
     taxonomy = taxonomy or load_taxonomy(SECRET_PATENTS, on)
     usable = [symbol for symbol in parsed.symbols if not symbol.is_cpc_only]
-    all_rules = tuple(rule for label in taxonomy.labels for rule in label.ipc_rules)
+    named = _named_by_item(tuple(rule for label in taxonomy.labels for rule in label.ipc_rules))
     fields = []
     for label in taxonomy.labels:
         rules = [
             met
             for rule in label.ipc_rules
-            if (met := _match_rule(rule, usable, _listed_symbols(all_rules, rule.order_item)))
+            if (met := _match_rule(rule, usable, named.get(rule.order_item, frozenset())))
         ]
         if rules:
             fields.append(FieldMatch(label.code, tuple(rules)))
@@ -127,27 +127,39 @@ def match_fields(
     )
 
 
+@lru_cache(maxsize=16)
+def _named_by_item(rules: tuple[IpcRule, ...]) -> dict[int | None, frozenset[IpcSymbol]]:
+    """Return for each item every symbol with a stroke that it names, in whichever field."""
+    named: dict[int | None, set[IpcSymbol]] = {}
+    for rule in rules:
+        if rule.order_item is not None:
+            strokes = (entry for part in _listed(rule) for entry in part if entry.subgroup)
+            named.setdefault(rule.order_item, set()).update(strokes)
+    return {item: frozenset(symbols) for item, symbols in named.items()}
+
+
 @lru_cache(maxsize=256)
-def _listed_symbols(rules: tuple[IpcRule, ...], item: int | None) -> frozenset[IpcSymbol]:
-    """Return every symbol with a stroke that an item names, in whichever field."""
-    same = (rule for rule in rules if item is not None and rule.order_item == item)
-    named = (text for rule in same for group in rule.all_of for text in group)
-    return frozenset(symbol for text in named if (symbol := _parse_listed(text)).subgroup)
+def _classes(rule: IpcRule) -> tuple[frozenset[str], ...]:
+    """Return the classes (``G01``) that each part of a rule can be met by."""
+    return tuple(frozenset(entry.subclass[:3] for entry in part) for part in _listed(rule))
 
 
-@lru_cache(maxsize=1024)
-def _parse_listed(text: str) -> IpcSymbol:
-    return parse_symbol(text)
+@lru_cache(maxsize=256)
+def _listed(rule: IpcRule) -> tuple[tuple[IpcSymbol, ...], ...]:
+    """Return the parts of a rule as parsed symbols."""
+    return tuple(tuple(parse_symbol(text) for text in part) for part in rule.all_of)
 
 
 def _match_rule(
     rule: IpcRule, symbols: Sequence[IpcSymbol], named: frozenset[IpcSymbol]
 ) -> RuleMatch | None:
     """Return how a rule is met, or None. Each conjunct takes its exact symbols if it has any."""
+    given = {symbol.subclass[:3] for symbol in symbols}
+    if any(given.isdisjoint(classes) for classes in _classes(rule)):
+        return None
     taking_part: dict[str, None] = {}
     kinds: set[MatchKind] = set()
-    for listed_texts in rule.all_of:
-        listed = [_parse_listed(text) for text in listed_texts]
+    for listed in _listed(rule):
         exact = [s for s in symbols if any(_is_exact(s, entry) for entry in listed)]
         below = [
             s for s in symbols if s not in named and any(_is_below(s, entry) for entry in listed)

@@ -24,8 +24,10 @@ import numpy.typing as npt
 from critech.decision import Thresholds
 from critech.encoder import EncoderConfig
 from critech.errors import BundleError
+from critech.examples import ExampleIndex
 from critech.heads import Calibration, Heads
 from critech.lexical import LexicalVocabulary
+from critech.screening.model import ScreeningModel
 from critech_labels import Taxonomy
 from critech_labels.taxonomy import label_order, parse_taxonomy
 
@@ -38,6 +40,10 @@ LABELS = "labels.json"
 METRICS = "metrics.json"
 MODEL_CARD = "MODEL_CARD.md"
 REQUIRED = (ENCODER, TOKENIZER, ARRAYS, LABELS, METRICS, MODEL_CARD)
+EXAMPLES = "examples.npz"
+SCREENING = "screening.json"
+OPTIONAL = (EXAMPLES, SCREENING)
+SCORED = (ENCODER, TOKENIZER, ARRAYS, LABELS)
 ARRAY_NAMES = (
     "center", "dense", "lexical", "intercept", "lexical_keys", "lexical_idf", "slope", "offset",
     "fitted", "assigned", "possible",
@@ -65,6 +71,15 @@ class Bundle:
     thresholds: Thresholds
     coverage_floor: npt.NDArray[np.float32]
     metrics: Mapping[str, Any]
+    examples: ExampleIndex | None = None
+    screening: ScreeningModel | None = None
+
+    @property
+    def model_digest(self) -> str:
+        """SHA-256 over the checksums of the files that scores depend on, as ``sha256:<hex>``."""
+        listed = self.manifest["files"]
+        parts = "\n".join(f"{name} {listed[name]['sha256']}" for name in SCORED)
+        return "sha256:" + hashlib.sha256(parts.encode()).hexdigest()
 
 
 def default_path() -> Path:
@@ -82,7 +97,9 @@ def read_bundle(path: Path | None = None) -> Bundle:
     """
     folder = path or default_path()
     manifest = _read_manifest(folder)
-    files = {name: _read_checked(folder, name, manifest) for name in REQUIRED}
+    listed = manifest["files"] if isinstance(manifest["files"], dict) else {}
+    named = [*REQUIRED, *(name for name in OPTIONAL if name in listed)]
+    files = {name: _read_checked(folder, name, manifest) for name in named}
     try:
         return _assemble(manifest, files)
     except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
@@ -118,7 +135,20 @@ def _assemble(manifest: dict[str, Any], files: Mapping[str, bytes]) -> Bundle:
         thresholds=Thresholds(arrays["assigned"], arrays["possible"]),
         coverage_floor=arrays["coverage_floor"],
         metrics=json.loads(files[METRICS]),
+        examples=_read_examples(files.get(EXAMPLES), len(labels)),
+        screening=(
+            ScreeningModel.from_dict(json.loads(files[SCREENING])) if SCREENING in files else None
+        ),
     )
+
+
+def _read_examples(data: bytes | None, n_labels: int) -> ExampleIndex | None:
+    if data is None:
+        return None
+    found = ExampleIndex.from_bytes(data)
+    if len(found.members) != n_labels:
+        raise BundleError(EXAMPLES, "has another number of labels", n_labels, len(found.members))
+    return found
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
@@ -227,39 +257,64 @@ class BundleContent:
     metrics: Mapping[str, Any]
     model_card: str
     training: Mapping[str, Any]
+    examples: ExampleIndex | None = None
+    screening: ScreeningModel | None = None
 
 
 def write_bundle(content: BundleContent, path: Path) -> None:
     """Write a bundle beside its final place, then rename; a bundle that is there is replaced."""
+    arrays = io.BytesIO()
+    labels = np.array(content.labels)
+    np.savez_compressed(arrays, **{**content.arrays, "labels": labels})  # type: ignore[arg-type]
+    files = {
+        ENCODER: content.encoder_bytes,
+        TOKENIZER: content.tokenizer_bytes,
+        ARRAYS: arrays.getvalue(),
+        LABELS: _json_bytes(content.snapshot),
+        METRICS: _json_bytes(content.metrics),
+        MODEL_CARD: content.model_card.encode(),
+    }
+    if content.examples is not None:
+        files[EXAMPLES] = content.examples.to_bytes()
+    if content.screening is not None:
+        files[SCREENING] = _json_bytes(content.screening.as_dict())
+    manifest = {
+        "format": FORMAT,
+        "name": content.name,
+        "version": content.version,
+        "encoder": content.encoder_config.as_dict(),
+        "heads": {"scale": content.scale},
+        "training": content.training,
+        "labels": list(content.labels),
+    }
+    _write_folder(manifest, files, path)
+
+
+def write_screening(path: Path, screening: ScreeningModel) -> None:
+    """Give the bundle in a folder another screening model; every other file stays as it is.
+
+    Raise BundleError, as ``read_bundle`` does, when the bundle is not sound.
+    """
+    read_bundle(path)
+    manifest = _read_manifest(path)
+    files = {name: (path / name).read_bytes() for name in manifest["files"]}
+    _write_folder(manifest, {**files, SCREENING: _json_bytes(screening.as_dict())}, path)
+
+
+def _write_folder(head: Mapping[str, Any], files: Mapping[str, bytes], path: Path) -> None:
+    """Write files and their manifest; ``head`` is the manifest without checksums."""
+    manifest = {
+        **head,
+        "files": {
+            name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+            for name, data in files.items()
+        },
+    }
+    manifest["digest"] = manifest_digest(manifest)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".bundle-") as temporary:
         folder = Path(temporary) / "new"
         folder.mkdir()
-        arrays = io.BytesIO()
-        labels = np.array(content.labels)
-        np.savez_compressed(arrays, **{**content.arrays, "labels": labels})  # type: ignore[arg-type]
-        files = {
-            ENCODER: content.encoder_bytes,
-            TOKENIZER: content.tokenizer_bytes,
-            ARRAYS: arrays.getvalue(),
-            LABELS: _json_bytes(content.snapshot),
-            METRICS: _json_bytes(content.metrics),
-            MODEL_CARD: content.model_card.encode(),
-        }
-        manifest = {
-            "format": FORMAT,
-            "name": content.name,
-            "version": content.version,
-            "encoder": content.encoder_config.as_dict(),
-            "heads": {"scale": content.scale},
-            "training": content.training,
-            "files": {
-                name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-                for name, data in files.items()
-            },
-            "labels": list(content.labels),
-        }
-        manifest["digest"] = manifest_digest(manifest)
         for name, data in {**files, MANIFEST: _json_bytes(manifest)}.items():
             (folder / name).write_bytes(data)
         if path.exists():

@@ -48,11 +48,14 @@ class Calibration:
     offset: FloatArray
     fitted: npt.NDArray[np.bool_]
 
+    def logits(self, margins: FloatArray, language: str) -> FloatArray:
+        """Return calibrated log-odds float32 [n_labels]."""
+        row = LANGUAGE_ROW[language]
+        return np.asarray(self.slope[row] * margins + self.offset[row], dtype=np.float32)
+
     def scores(self, margins: FloatArray, language: str) -> FloatArray:
         """Return calibrated probabilities float32 [n_labels] in 0..1."""
-        row = LANGUAGE_ROW[language]
-        logits = self.slope[row] * margins + self.offset[row]
-        return np.asarray(sigmoid(logits), dtype=np.float32)
+        return sigmoid(self.logits(margins, language))
 
 
 def sigmoid(logits: FloatArray) -> FloatArray:

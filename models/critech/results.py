@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from critech.text import Language
+
+if TYPE_CHECKING:
+    from critech.explain import Evidence
 
 Decision = Literal["assigned", "possible", "not_assigned"]
 
@@ -51,6 +54,7 @@ class LabelResult:
 
     ``calibrated`` is False where too few held-out positives were there to fit this label alone,
     so that the score rests on the fit for the whole taxonomy, and for a text out of distribution.
+    ``evidence`` is None when it was not asked for.
     """
 
     code: str
@@ -59,10 +63,11 @@ class LabelResult:
     decision: Decision
     calibrated: bool
     children: tuple[LabelResult, ...] = ()
+    evidence: tuple[Evidence, ...] | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the JSON form."""
-        return {
+        """Return the JSON form. ``evidence`` is there only when it was asked for."""
+        data: dict[str, Any] = {
             "code": self.code,
             "title": self.title,
             "score": self.score,
@@ -70,23 +75,27 @@ class LabelResult:
             "calibrated": self.calibrated,
             "children": [child.as_dict() for child in self.children],
         }
+        if self.evidence is not None:
+            data["evidence"] = [evidence.as_dict() for evidence in self.evidence]
+        return data
 
 
 @dataclass(frozen=True)
 class TaxonomyResult:
-    """Labels of one taxonomy, highest score first."""
+    """Labels of one taxonomy, highest score first. ``in_force`` says whether the taxonomy was in
+    force on the date asked for; None when no date was."""
 
     id: str
     version: str
     labels: tuple[LabelResult, ...]
+    in_force: bool | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the JSON form."""
-        return {
-            "id": self.id,
-            "version": self.version,
-            "labels": [label.as_dict() for label in self.labels],
-        }
+        """Return the JSON form. ``in_force`` is there only when a date was given."""
+        data: dict[str, Any] = {"id": self.id, "version": self.version}
+        if self.in_force is not None:
+            data["in_force"] = self.in_force
+        return {**data, "labels": [label.as_dict() for label in self.labels]}
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 MAX_DOCUMENTS = 64
 MAX_ID = 200
@@ -12,6 +14,7 @@ MAX_TITLE = 2_000
 MAX_TEXT = 500_000
 MAX_SYMBOLS = 64
 MAX_SYMBOL_TEXT = 200
+_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 EXAMPLE_EN: dict[str, Any] = {
     "id": "A-1",
@@ -39,11 +42,22 @@ CLASSIFY_EXAMPLE: dict[str, Any] = {
 }
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """A request model: unknown fields and other types are errors."""
+
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class DocumentIn(_Strict):
+def _iso_date(value: object) -> object:
+    if not isinstance(value, str) or not _ISO_DATE.fullmatch(value):
+        raise ValueError("expected a date as YYYY-MM-DD")
+    return value
+
+
+DateIn = Annotated[dt.date, BeforeValidator(_iso_date), Field(strict=False)]
+
+
+class DocumentIn(Strict):
     """One text to classify."""
 
     id: str | None = Field(
@@ -71,7 +85,7 @@ class DocumentIn(_Strict):
     )
 
 
-class ClassifyIn(_Strict):
+class ClassifyIn(Strict):
     """A request to classify documents."""
 
     model_config = ConfigDict(
@@ -94,6 +108,14 @@ class ClassifyIn(_Strict):
     min_score: float = Field(
         0.0, ge=0.0, le=1.0, description="Labels below this score are left out."
     )
+    explain: bool = Field(
+        False, description="Add evidence to every label that is possible or assigned."
+    )
+    as_of: DateIn | None = Field(
+        None,
+        description="Versions of titles and IPC rules in force on this date; the newest if absent.",
+        examples=["2024-06-01"],
+    )
 
 
 class Title(BaseModel):
@@ -103,6 +125,27 @@ class Title(BaseModel):
     ja: str = Field(
         description="Japanese title.", examples=["スクラムジェットエンジン等に関する技術"]
     )
+
+
+class SimilarOut(BaseModel):
+    """A training example that a span resembles."""
+
+    id: str
+    language: str
+    excerpt: str
+    similarity: float = Field(description="Cosine of centred vectors, -1 to 1.")
+
+
+class EvidenceOut(BaseModel):
+    """A span of the text that carries a label's score."""
+
+    section: str = Field(examples=["abstract"])
+    start: int = Field(description="First code point of the span in the section as given.")
+    end: int = Field(description="Code point after the span.")
+    quote: str
+    contribution: float = Field(description="What the score loses when the span is left out.")
+    definition_phrase: str = Field(description="Phrase of the definition nearest to the span.")
+    similar_examples: list[SimilarOut]
 
 
 class LabelOut(BaseModel):
@@ -116,6 +159,7 @@ class LabelOut(BaseModel):
         description="False where the label had too few held-out positives for a fit of its own."
     )
     children: list[LabelOut] = Field(description="Sub-items, best first.")
+    evidence: list[EvidenceOut] | None = Field(None, description="Present with `explain`.")
 
 
 class TaxonomyResultOut(BaseModel):
@@ -123,6 +167,9 @@ class TaxonomyResultOut(BaseModel):
 
     id: str = Field(examples=["jp-secret-patent-25"])
     version: str = Field(description="First date in force.", examples=["2025-01-01"])
+    in_force: bool | None = Field(
+        None, description="Present with `as_of`: whether it was in force on that date."
+    )
     labels: list[LabelOut]
 
 

@@ -56,7 +56,7 @@ def test_batch_order_and_threads_change_no_bit(
 
 def test_raw_scores_are_equal_bit_for_bit(pools: dict[int, Classifier]) -> None:
     shuffled = random.Random(1).choices(TEXTS, k=12)
-    one = {text: pools[1].score(text).scores.tobytes() for text in TEXTS}
+    one = {text: pools[1].scorer.score(text).scores.tobytes() for text in TEXTS}
     many = pools[4].score_all(shuffled, [None] * len(shuffled))
     assert [scored.scores.tobytes() for scored in many] == [one[text] for text in shuffled]
 
@@ -71,10 +71,10 @@ def test_batching_would_change_bits(classifier: Classifier) -> None:
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]
     )
-    rows = [classifier.encoder.token_ids(text)[:16] for text in TEXTS]
+    rows = [classifier.scorer.encoder.token_ids(text)[:16] for text in TEXTS]
     batch = np.array([row for row in rows if len(row) == 16], dtype=np.int64)
     together = session.run(None, {"input_ids": batch})[0]
-    single = np.stack([classifier.encoder.run(row[None]) for row in batch])
+    single = np.stack([classifier.scorer.encoder.run(row[None]) for row in batch])
     assert len(batch) >= 3
     assert np.abs(together - single).max() > 1e-5
 
@@ -175,7 +175,7 @@ def test_an_assigned_label_becomes_possible_when_the_text_is_out_of_distribution
         Classifier(bundle, 1) as plain,
         Classifier(dataclasses.replace(bundle, coverage_floor=high), 1) as strict,
     ):
-        before, after = plain.score(text), strict.score(text)
+        before, after = plain.scorer.score(text), strict.scorer.score(text)
     assert after.out_of_distribution
     assert "assigned" in before.decisions
     assert after.scores.tobytes() == before.scores.tobytes()

@@ -230,14 +230,18 @@ def test_lone_surrogates_are_refused_by_field(client: TestClient) -> None:
         assert error["field"] == f"documents[0].{field}"
 
 
-def test_openapi_examples_work_when_pasted(client: TestClient) -> None:
+@pytest.mark.parametrize(("path", "name"), [("/v1/classify", "Classify"), ("/v1/screen", "Screen")])
+def test_openapi_examples_work_when_pasted(client: TestClient, path: str, name: str) -> None:
     document = client.get("/openapi.json").json()
-    (example,) = document["components"]["schemas"]["ClassifyIn"]["examples"]
-    answer = client.post("/v1/classify", json=example)
+    (example,) = document["components"]["schemas"][f"{name}In"]["examples"]
+    answer = client.post(path, json=example)
     assert answer.status_code == 200
-    schema = document["components"]["schemas"]["ClassifyOut"]["properties"]
+    schema = document["components"]["schemas"][f"{name}Out"]["properties"]
     assert set(answer.json()) == set(schema)
-    assert set(document["paths"]) == {
-        "/v1/classify", "/v1/taxonomies", "/v1/taxonomies/{taxonomy_id}",
+
+
+def test_openapi_lists_every_route(client: TestClient) -> None:
+    assert set(client.get("/openapi.json").json()["paths"]) == {
+        "/v1/classify", "/v1/screen", "/v1/taxonomies", "/v1/taxonomies/{taxonomy_id}",
         "/v1/taxonomies/{taxonomy_id}/labels/{code}", "/v1/model", "/healthz", "/readyz",
     }  # fmt: skip

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from critech.bundle import BundleContent, read_bundle, write_bundle
-from critech.classifier import Classifier
+from critech.classifier import SECRET_PATENTS, Classifier
 from critech.encoder import EncoderConfig, OnnxEncoder
 from critech.heads import LANGUAGE_ROW
 from critech.text import compose_document
 from critech_labels import Taxonomy, load_taxonomies
 from critech_labels.export import snapshot
-from critech_labels.taxonomy import label_order
+from critech_labels.taxonomy import label_order, parent_positions
 from critech_training.corpus import (
     CORPUS_VERSION,
     HELD_OUT_PERCENT,
@@ -39,11 +39,18 @@ from critech_training.fit import (
     CalibrationConfig,
     HeadConfig,
     calibrate,
+    calibrated_scores,
     coverage_floor,
     fit_heads,
     margins,
 )
 from critech_training.model_card import model_card
+from critech_training.screening_fit import (
+    ScreeningConfig,
+    example_index,
+    field_positions,
+    fit_screening,
+)
 from critech_training.teacher import teacher_vectors
 from critech_training.torch_encoder import (
     PACKED_BASE,
@@ -71,6 +78,7 @@ class TrainConfig:
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
     heads: HeadConfig = field(default_factory=HeadConfig)
     calibration: CalibrationConfig = field(default_factory=CalibrationConfig)
+    screening: ScreeningConfig = field(default_factory=ScreeningConfig)
     threads: int = 2
 
 
@@ -165,6 +173,15 @@ def fit_bundle(
     languages = [record.language for record in held_out]
     calibration, thresholds = calibrate(z, y_held, languages, taxonomies, config.calibration)
     rows = np.array([LANGUAGE_ROW[language] for language in languages])
+    scores = calibrated_scores(calibration, z, languages, parent_positions(taxonomies))
+    fields = field_positions(labels)
+    screening = fit_screening(
+        held_out,
+        scores[:, fields],
+        y_held[:, fields],
+        next(taxonomy for taxonomy in taxonomies if taxonomy.id == SECRET_PATENTS),
+        config.screening,
+    )
     return BundleContent(
         name=config.name,
         version=config.version,
@@ -193,6 +210,8 @@ def fit_bundle(
         metrics={},
         model_card="",
         training=provenance(encoder, fit_part, held_out, labels, config),
+        examples=example_index(fit_part, vectors["fit"], heads.center, y_fit),
+        screening=screening,
     )
 
 
@@ -237,7 +256,9 @@ def provenance(
         "held_out_percent": HELD_OUT_PERCENT,
         "positives": counts,
         "encoder": encoder.tuning,
-        "config": {name: asdict(getattr(config, name)) for name in ("heads", "calibration")},
+        "config": {
+            name: asdict(getattr(config, name)) for name in ("heads", "calibration", "screening")
+        },
         "packages": {name: metadata.version(name) for name in packages},
         "python": platform.python_version(),
     }

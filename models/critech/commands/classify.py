@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from critech.classifier import Classifier, Options
+from critech.commands.arguments import date_argument
 from critech.errors import InputError
 from critech.results import NOTICE, Classification, Document, LabelResult
 
@@ -32,6 +33,8 @@ def run(argv: Sequence[str]) -> int:
         taxonomies=tuple(args.taxonomy) if args.taxonomy else None,
         top_k=None if args.top_k == 0 else args.top_k,
         min_score=args.min_score,
+        explain=args.explain,
+        as_of=args.as_of,
     )
     with Classifier.load(args.bundle, threads=1) as classifier:
         found = classifier.classify([document], options)
@@ -61,6 +64,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--min-score", type=_share, default=0.0, metavar="P", help="leave out labels below P"
+    )
+    parser.add_argument("--explain", action="store_true", help="show the spans that carry a score")
+    parser.add_argument(
+        "--as-of", type=date_argument, metavar="YYYY-MM-DD", help="versions in force on a date"
     )
     parser.add_argument("--json", action="store_true", help="print what the HTTP API answers")
     parser.add_argument("--bundle", type=Path, metavar="DIR", help="bundle folder")
@@ -140,6 +147,9 @@ def _add_rows(table: object, label: LabelResult, indent: str) -> None:
         Text(f"{label.title['en']}\n{label.title['ja']}"),
         style=STYLES[label.decision],
     )
+    for evidence in label.evidence or ():
+        quote = f"{evidence.contribution:+.3f} {evidence.quote}"
+        table.add_row("", "", "", Text(quote), style="dim")
     for child in label.children:
         if child.decision != "not_assigned":
             _add_rows(table, child, indent + "  ")

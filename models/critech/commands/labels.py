@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 import json
 import sys
 from collections.abc import Sequence
 
+from critech.commands.arguments import date_argument
 from critech.errors import CritechError, InputError
 from critech_labels import (
     TAXONOMY_IDS,
@@ -45,17 +45,12 @@ def _parser() -> argparse.ArgumentParser:
     export.set_defaults(action=_export)
     ipc = commands.add_parser("ipc", help="which of the 25 fields IPC symbols meet")
     ipc.add_argument("symbols", nargs="+", metavar="SYMBOL", help="symbols, or lists of them")
-    ipc.add_argument("--date", type=_date, help="edition in force on this date (YYYY-MM-DD)")
+    ipc.add_argument(
+        "--date", type=date_argument, help="edition in force on this date (YYYY-MM-DD)"
+    )
     ipc.add_argument("--json", action="store_true")
     ipc.set_defaults(action=_ipc)
     return parser
-
-
-def _date(value: str) -> dt.date:
-    try:
-        return dt.date.fromisoformat(value)
-    except ValueError:
-        raise argparse.ArgumentTypeError("expected a date as YYYY-MM-DD") from None
 
 
 def _list(args: argparse.Namespace) -> int:

@@ -29,6 +29,8 @@ async def classify(body: ClassifyIn, request: Request) -> Response:
         taxonomies=None if body.taxonomies is None else tuple(body.taxonomies),
         top_k=body.top_k,
         min_score=body.min_score,
+        explain=body.explain,
+        as_of=body.as_of,
     )
     found = await run_in_threadpool(classifier.classify, documents, options)
     return UnicodeJSONResponse(found.as_dict())

@@ -1,0 +1,158 @@
+"""The patent non-disclosure system as data: conditions, deadlines and citations.
+
+Source: Economic Security Promotion Act, chapter 5, and its Enforcement Order, articles 12 to 15, as
+read for ``data/law/jp-patent-non-disclosure.yaml``, which names the dates of consolidation.
+"""
+
+from __future__ import annotations
+
+import calendar
+import datetime as dt
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+import yaml
+
+from critech_labels.taxonomy import Bilingual, TaxonomyError, Terms
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One leg of the additional condition of fields 10 to 19: any one of them is enough."""
+
+    id: str
+    order: str
+    text: Bilingual
+
+
+@dataclass(frozen=True)
+class DeadlineRule:
+    """A period of ``months`` that runs from the filing date."""
+
+    id: str
+    months: int
+    articles: tuple[str, ...]
+    text: Bilingual
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """A period worked out for one filing: its last day, and the first day after it."""
+
+    rule: DeadlineRule
+    last_day: dt.date
+    free_from: dt.date
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the JSON form."""
+        return {
+            "id": self.rule.id,
+            "months": self.rule.months,
+            "last_day": self.last_day.isoformat(),
+            "free_from": self.free_from.isoformat(),
+            "articles": list(self.rule.articles),
+            "text": self.rule.text.as_dict(),
+        }
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic that items are limited to, and the words that show it, English and Japanese."""
+
+    text: Bilingual
+    terms: Terms
+
+    def is_in(self, text: str) -> bool:
+        """Return whether a cleaned text names the topic. English terms count as whole words, in
+        any case, with a hyphen or a blank inside; a mention is enough, whatever it says."""
+        lowered = text.lower()
+        return any(term in text for term in self.terms.ja) or any(
+            re.search(_whole_words(term), lowered) for term in self.terms.en
+        )
+
+
+@dataclass(frozen=True)
+class NonDisclosureLaw:
+    """What screening needs to know of the law, with the date to which it is consolidated."""
+
+    in_force_from: dt.date
+    consolidated_to: dt.date
+    as_of: dt.date
+    conditions: tuple[Condition, ...]
+    deadlines: tuple[DeadlineRule, ...]
+    counting: Bilingual
+    citations: Mapping[str, Mapping[str, str]]
+    topics: tuple[Topic, ...]
+
+    def topic(self, limit: Bilingual) -> Topic:
+        """Return the topic that a rule's limit names. Raise TaxonomyError when there is none."""
+        for topic in self.topics:
+            if topic.text == limit:
+                return topic
+        raise TaxonomyError(f"no words are known for the topic {limit.en!r}")
+
+
+@lru_cache(maxsize=1)
+def non_disclosure_law() -> NonDisclosureLaw:
+    """Return the facts of the patent non-disclosure system."""
+    path = resources.files("critech_labels") / "data" / "law" / "jp-patent-non-disclosure.yaml"
+    raw: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return NonDisclosureLaw(
+        in_force_from=dt.date.fromisoformat(raw["in_force_from"]),
+        consolidated_to=dt.date.fromisoformat(raw["consolidated_to"]),
+        as_of=dt.date.fromisoformat(raw["as_of"]),
+        conditions=tuple(
+            Condition(item["id"], item["order"], Bilingual(**item["text"]))
+            for item in raw["conditions"]
+        ),
+        deadlines=tuple(
+            DeadlineRule(
+                item["id"], item["months"], tuple(item["articles"]), Bilingual(**item["text"])
+            )
+            for item in raw["deadlines"]
+        ),
+        counting=Bilingual(**raw["counting"]),
+        citations=raw["citations"],
+        topics=tuple(
+            Topic(
+                Bilingual(**item["text"]),
+                Terms(tuple(item["terms"]["en"]), tuple(item["terms"]["ja"])),
+            )
+            for item in raw["topics"]
+        ),
+    )
+
+
+def _whole_words(term: str) -> str:
+    parts = (re.escape(part) for part in re.split(r"[ -]", term.lower()))
+    return rf"(?<![a-z0-9]){'[ -]?'.join(parts)}(?![a-z0-9])"
+
+
+def last_day_of_period(event: dt.date, months: int) -> dt.date:
+    """Return the last day of a period of months that starts with an event on a day.
+
+    The day of the event is not counted (Civil Code art. 140). The period ends on the day before
+    the one that corresponds to its first day, or on the last day of the month that has no such day
+    (art. 143(2)): 2026-02-28 and three months give 2026-05-31, 2026-11-29 and three months
+    2027-02-28.
+    """
+    first = event + dt.timedelta(days=1)
+    month = first.year * 12 + first.month - 1 + months
+    year, month = month // 12, month % 12 + 1
+    days = calendar.monthrange(year, month)[1]
+    if first.day > days:
+        return dt.date(year, month, days)
+    return dt.date(year, month, first.day) - dt.timedelta(days=1)
+
+
+def deadlines(filing_date: dt.date) -> tuple[Deadline, ...]:
+    """Return the periods that run from a filing date, in the order of the law."""
+    found = []
+    for rule in non_disclosure_law().deadlines:
+        last = last_day_of_period(filing_date, rule.months)
+        found.append(Deadline(rule, last, last + dt.timedelta(days=1)))
+    return tuple(found)

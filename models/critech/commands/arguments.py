@@ -1,0 +1,14 @@
+"""Argument types that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+
+
+def date_argument(value: str) -> dt.date:
+    """Return a date from ``YYYY-MM-DD``; anything else is a usage error."""
+    try:
+        return dt.date.fromisoformat(value)
+    except ValueError:
+        raise argparse.ArgumentTypeError("expected a date as YYYY-MM-DD") from None

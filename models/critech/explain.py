@@ -1,0 +1,200 @@
+"""Evidence: which spans of a text carry a label's score, and what they resemble.
+
+The contribution of a span is what the score loses when the span is left out and the rest is read
+again. Deterministic, like every score.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import numpy as np
+
+from critech.examples import Example, centre
+from critech.heads import FloatArray, sigmoid
+from critech.passages import Passage, Span
+from critech.scorer import Scored, Scorer
+from critech.text import clean_text
+from critech_labels import Label
+
+T = TypeVar("T")
+R = TypeVar("R")
+Mapper = Callable[[Callable[[T], R], Iterable[T]], Iterable[R]]
+
+SCORE_DECIMALS = 6
+MAX_SPANS = 24
+CALLS_PER_PASSAGE = 64
+LEAST_SPANS = 3
+SHOWN_SPANS = 3
+SIMILAR = 2
+_SENTENCE = re.compile(r"(?<=[.。])\s*")
+_EXCLUSION = re.compile(
+    r"\b(?:out|not|excluded|excluding|except|belongs?|goes? to)\b"
+    r"|含まない|除く|属する|属し|対象外|ではない"
+)
+_PHRASE_END = re.compile(r"[.;:。；：]\s*|,\s+|、")
+_MIN_PHRASE = {"en": 12, "ja": 6}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A span that carries a label's score: ``contribution`` is the score lost without it.
+    ``definition_phrase`` is the phrase of the label's definition nearest to it, ``similar`` the
+    nearest training examples with their cosine in -1..1."""
+
+    span: Span
+    quote: str
+    contribution: float
+    definition_phrase: str
+    similar: tuple[tuple[Example, float], ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {
+            "section": self.span.section,
+            "start": self.span.start,
+            "end": self.span.end,
+            "quote": self.quote,
+            "contribution": round(self.contribution, SCORE_DECIMALS),
+            "definition_phrase": self.definition_phrase,
+            "similar_examples": [
+                {
+                    "id": example.id,
+                    "language": example.language,
+                    "excerpt": example.excerpt,
+                    "similarity": round(cosine, 4),
+                }
+                for example, cosine in self.similar
+            ],
+        }
+
+
+@dataclass(frozen=True)
+class Request:
+    """A passage that was scored, and the labels that its spans are to be found for."""
+
+    passage: Passage
+    scored: Scored
+    labels: tuple[Label, ...]
+
+
+class Explainer:
+    """Find evidence with one bundle. Any number of threads may share an instance."""
+
+    def __init__(self, scorer: Scorer) -> None:
+        self._scorer = scorer
+        self._examples = scorer.bundle.examples
+        self._phrases = lru_cache(maxsize=1024)(self._read_phrases)
+
+    def explain(
+        self, requests: Sequence[Request], run: Mapper[Any, Any] = map
+    ) -> list[dict[str, tuple[Evidence, ...]]]:
+        """Return for each request the evidence by label id, strongest first. ``run`` maps a
+        function over tasks; a pool's ``map`` serves."""
+        spans = [self._candidates(request) for request in requests]
+        tasks = [
+            (request, span)
+            for request, found in zip(requests, spans, strict=True)
+            for span in found
+        ]
+        left = iter(list(run(lambda task: self._logits_without(*task), tasks)))
+        chosen = [
+            self._strongest(request, [(span, next(left)) for span in found])
+            for request, found in zip(requests, spans, strict=True)
+        ]
+        shown = [
+            (request, label, span, drop)
+            for request, by_label in zip(requests, chosen, strict=True)
+            for label, found in by_label
+            for span, drop in found
+        ]
+        described = iter(list(run(lambda item: self._describe(*item), shown)))
+        return [
+            {label.id: tuple(next(described) for _ in found) for label, found in by_label}
+            for by_label in chosen
+        ]
+
+    def _candidates(self, request: Request) -> list[Span]:
+        """Return the spans to leave out: all, or, where that would cost too much, those with the
+        greatest lexical weight for any of the labels, in text order."""
+        spans = request.passage.spans() if request.labels else []
+        capacity = self._scorer.encoder.config.chunk_tokens
+        n_chunks = max(1, -(-request.scored.tokens_seen // capacity))
+        limit = max(LEAST_SPANS, min(MAX_SPANS, CALLS_PER_PASSAGE // n_chunks))
+        if len(spans) <= limit:
+            return spans
+        positions = [self._scorer.position[label.id] for label in request.labels]
+        weights = [
+            self._lexical_weight(clean_text(request.passage.quote(span)), positions)
+            for span in spans
+        ]
+        order = np.argsort(-np.array(weights), kind="stable")[:limit]
+        return [spans[i] for i in sorted(order.tolist())]
+
+    def _lexical_weight(self, text: str, positions: Sequence[int]) -> float:
+        heads = self._scorer.bundle.heads
+        index, weights = heads.vocabulary.transform(self._scorer.encoder.token_ids(text))
+        if not len(index):
+            return -1e9
+        return float(np.einsum("i,ij->j", weights, heads.lexical[index][:, positions]).max())
+
+    def _logits_without(self, request: Request, span: Span) -> FloatArray | None:
+        rest = request.passage.without(span)
+        return self._scorer.score(rest, request.scored.language).logits if rest else None
+
+    def _strongest(
+        self, request: Request, found: Sequence[tuple[Span, FloatArray | None]]
+    ) -> list[tuple[Label, list[tuple[Span, float]]]]:
+        """Return per label the spans whose absence costs most, with the loss of score. Ranked by
+        the loss of log-odds, which a score near 1 hides."""
+        chosen = []
+        for label in request.labels:
+            at = self._scorer.position[label.id]
+            whole = request.scored.logits[at]
+            drops = [
+                (span, np.inf if logits is None else float(whole - logits[at]), logits)
+                for span, logits in found
+            ]
+            best = sorted((d for d in drops if d[1] > 0), key=lambda d: -d[1])[:SHOWN_SPANS]
+            score = float(request.scored.scores[at])
+            chosen.append(
+                (
+                    label,
+                    [
+                        (
+                            span,
+                            score - (0.0 if rest is None else float(sigmoid(rest[at : at + 1])[0])),
+                        )
+                        for span, _, rest in best
+                    ],
+                )
+            )
+        return chosen
+
+    def _describe(self, request: Request, label: Label, span: Span, drop: float) -> Evidence:
+        quote = request.passage.quote(span)
+        bundle = self._scorer.bundle
+        vector = centre(self._scorer.encoder.embed(clean_text(quote)).vector, bundle.heads.center)
+        language = "ja" if request.scored.language == "ja" else "en"
+        phrases, vectors = self._phrases(label.definition.get(language), language)
+        nearest = int(np.argmax(np.einsum("ij,j->i", vectors, vector)))
+        similar: list[tuple[Example, float]] = []
+        if self._examples is not None:
+            position = self._scorer.position[label.id]
+            similar = self._examples.nearest(vector, position, SIMILAR)
+        return Evidence(span, quote, drop, phrases[nearest], tuple(similar))
+
+    def _read_phrases(self, definition: str, language: str) -> tuple[tuple[str, ...], FloatArray]:
+        """Return the phrases of a definition and their centred unit vectors. Sentences that say
+        what the label leaves out are passed over."""
+        sentences = _SENTENCE.split(definition)
+        stated = [s for s in sentences if not _EXCLUSION.search(s)] or sentences[:1]
+        parts = [part.strip() for s in stated for part in _PHRASE_END.split(s)]
+        phrases = tuple(p for p in parts if len(p) >= _MIN_PHRASE[language]) or (definition,)
+        center = self._scorer.bundle.heads.center
+        vectors = [self._scorer.encoder.embed(clean_text(phrase)).vector for phrase in phrases]
+        return phrases, centre(np.stack(vectors), center)

@@ -1,0 +1,128 @@
+"""Text to calibrated scores and decisions of all labels: one bundle, one text at a time."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from critech.bundle import Bundle
+from critech.decision import abstain, decide_all, lift_parents
+from critech.encoder import OnnxEncoder
+from critech.heads import LANGUAGE_ROW, FloatArray, sigmoid
+from critech.lexical import COVERAGE_TOKENS
+from critech.results import Decision, TextWarning
+from critech.text import Language, detect_language
+from critech_labels.taxonomy import parent_positions
+
+SHORT_TEXT_TOKENS = 8
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What one text gives. ``logits`` and ``scores`` (their logistic function) are float32
+    [n_labels], no category below its sub-items; ``decisions`` stand in the same label order;
+    ``vector`` is the text's unit vector. ``coverage`` is the share of its tokens and token pairs
+    known from training; with ``coverage_floor`` above it the text is out of distribution, and no
+    label is assigned."""
+
+    language: Language
+    tokens_seen: int
+    tokens_total: int
+    logits: FloatArray
+    scores: FloatArray
+    decisions: Sequence[Decision]
+    vector: FloatArray
+    coverage: float
+    coverage_floor: float
+
+    @property
+    def truncated(self) -> bool:
+        """True when part of the text did not reach the encoder."""
+        return self.tokens_seen < self.tokens_total
+
+    @property
+    def out_of_distribution(self) -> bool:
+        """True when the text is unlike those the bundle was trained on. A text of fewer than
+        ``COVERAGE_TOKENS`` tokens is too short to tell."""
+        return self.tokens_seen >= COVERAGE_TOKENS and self.coverage < self.coverage_floor
+
+    def warnings(self) -> list[TextWarning]:
+        """Return what a reader of these scores should know."""
+        warnings = []
+        if self.truncated:
+            warnings.append(
+                TextWarning(
+                    "truncated",
+                    f"the text is longer than the limit: {self.tokens_seen} of "
+                    f"{self.tokens_total} tokens were read",
+                )
+            )
+        if self.language == "und":
+            warnings.append(
+                TextWarning(
+                    "language_unsupported",
+                    "the text is neither English nor Japanese by its script; scores are not "
+                    "calibrated",
+                )
+            )
+        if self.out_of_distribution:
+            warnings.append(
+                TextWarning(
+                    "out_of_distribution",
+                    f"only {self.coverage:.0%} of the text's words and word pairs are known from "
+                    f"training ({self.coverage_floor:.0%} is the least that ordinary text has): "
+                    "no label is assigned, and scores are not calibrated",
+                )
+            )
+        if self.tokens_total < SHORT_TEXT_TOKENS:
+            warnings.append(
+                TextWarning(
+                    "short_text", f"{self.tokens_total} tokens are little to judge a technology by"
+                )
+            )
+        return warnings
+
+
+class Scorer:
+    """Score cleaned texts with one bundle. Any number of threads may share an instance."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.bundle = bundle
+        self.encoder = OnnxEncoder(
+            bundle.encoder_bytes, bundle.tokenizer_bytes, bundle.encoder_config
+        )
+        self.position = {label: i for i, label in enumerate(bundle.labels)}
+        self._parents = parent_positions(bundle.taxonomies)
+
+    def score(self, text: str, language: Language | None = None) -> Scored:
+        """Return scores and decisions of all labels for a cleaned, non-empty text."""
+        language = language or detect_language(text)
+        embedding = self.encoder.embed(text)
+        margins = self.bundle.heads.margins(embedding.vector, embedding.token_ids)
+        logits = lift_parents(self.bundle.calibration.logits(margins, language), self._parents)
+        scores = sigmoid(logits)
+        row = LANGUAGE_ROW[language]
+        scored = Scored(
+            language=language,
+            tokens_seen=embedding.tokens_seen,
+            tokens_total=embedding.tokens_total,
+            logits=logits,
+            scores=scores,
+            decisions=decide_all(scores, self.bundle.thresholds, row, self._parents),
+            vector=embedding.vector,
+            coverage=self.bundle.heads.vocabulary.coverage(embedding.token_ids),
+            coverage_floor=float(self.bundle.coverage_floor[row]),
+        )
+        if scored.out_of_distribution:
+            return dataclasses.replace(scored, decisions=abstain(scored.decisions))
+        return scored
+
+    def is_calibrated(self, scored: Scored, position: int) -> bool:
+        """Return whether a score of this text rests on a fit of the label's own."""
+        row = LANGUAGE_ROW[scored.language]
+        return (
+            scored.language != "und"
+            and not scored.out_of_distribution
+            and bool(self.bundle.calibration.fitted[row, position])
+        )

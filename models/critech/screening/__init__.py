@@ -1,0 +1,1 @@
+"""Screening: rule, text and conditions put together for one filing."""

@@ -1,0 +1,113 @@
+"""Filings from JSON: files, standard input, single objects. Every error names filing and field."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from critech.errors import InputError
+from critech.screening.filing import Conditions, Filing
+
+MAX_INPUT_BYTES = 20_000_000
+MAX_FILINGS = 10_000
+ANSWERS = ("yes", "no", "unknown")
+CONDITIONS = tuple(Conditions.__dataclass_fields__)
+FACTS = ("invented_in_japan", "already_public")
+_TEXTS = ("title", "abstract", "claims", "description", "id", "language")
+
+
+def read_filings(path: Path) -> list[Filing]:
+    """Return the filings of a file: a JSON list, ``{"filings": [...]}``, one JSON object, or JSON
+    lines. Raise InputError that names the filing and the field."""
+    where = "standard input" if str(path) == "-" else path.name
+    try:
+        data = sys.stdin.buffer.read(MAX_INPUT_BYTES + 1) if str(path) == "-" else path.read_bytes()
+    except OSError as error:
+        raise InputError("--file", f"cannot be read: {error.strerror}") from None
+    if len(data) > MAX_INPUT_BYTES:
+        raise InputError(where, f"is larger than {MAX_INPUT_BYTES} bytes", MAX_INPUT_BYTES)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(where, f"is not UTF-8 (byte {error.start})") from None
+    rows = _rows(text, where)
+    if not 1 <= len(rows) <= MAX_FILINGS:
+        raise InputError(where, f"holds {len(rows)} filings, expected 1 to {MAX_FILINGS}")
+    return [filing_from_json(row, f"filings[{i}]") for i, row in enumerate(rows)]
+
+
+def _rows(text: str, where: str) -> list[Any]:
+    try:
+        whole = json.loads(text)
+    except ValueError:
+        rows = []
+        for number, line in enumerate(text.splitlines(), 1):
+            if line.strip():
+                try:
+                    rows.append(json.loads(line))
+                except ValueError:
+                    raise InputError(f"{where}:{number}", "is not JSON") from None
+        return rows
+    if isinstance(whole, dict) and "filings" in whole:
+        whole = whole["filings"]
+    return whole if isinstance(whole, list) else [whole]
+
+
+def filing_from_json(row: object, where: str) -> Filing:
+    """Return the filing of a JSON object. Raise InputError that names the field and what it
+    expects; an unknown field is an error."""
+    if not isinstance(row, dict):
+        raise InputError(where, "is not a JSON object")
+    known = {*_TEXTS, *FACTS, "ipc", "filing_date", "conditions"}
+    if row.keys() - known:
+        raise InputError(where, f"has a field that is none of {', '.join(sorted(known))}")
+    texts = {name: _text(row, name, where) for name in _TEXTS}
+    if texts["language"] not in (None, "en", "ja"):
+        raise InputError(f"{where}.language", "must be en or ja")
+    ipc = row.get("ipc") or []
+    if not isinstance(ipc, list) or not all(isinstance(symbol, str) for symbol in ipc):
+        raise InputError(f"{where}.ipc", "must be a list of strings")
+    conditions = row.get("conditions") or {}
+    if not isinstance(conditions, dict) or conditions.keys() - set(CONDITIONS):
+        raise InputError(f"{where}.conditions", f"takes only {', '.join(CONDITIONS)}")
+    return Filing(
+        id=texts["id"],
+        title=texts["title"] or "",
+        abstract=texts["abstract"] or "",
+        claims=texts["claims"],
+        description=texts["description"],
+        language=texts["language"],  # type: ignore[arg-type]
+        ipc=tuple(ipc),
+        filing_date=_filing_date(row.get("filing_date"), where),
+        conditions=Conditions(
+            **{name: _answer(conditions, name, f"{where}.conditions") for name in CONDITIONS}
+        ),
+        **{name: _answer(row, name, where) for name in FACTS},
+    )
+
+
+def _text(row: Mapping[str, Any], name: str, where: str) -> str | None:
+    value = row.get(name)
+    if value is not None and not isinstance(value, str):
+        raise InputError(f"{where}.{name}", "must be a string")
+    return value
+
+
+def _answer(row: Mapping[str, Any], name: str, where: str) -> Any:
+    value = row.get(name, "unknown")
+    if value not in ANSWERS:
+        raise InputError(f"{where}.{name}", "must be yes, no or unknown")
+    return value
+
+
+def _filing_date(value: object, where: str) -> dt.date | None:
+    if value is None:
+        return None
+    try:
+        return dt.date.fromisoformat(str(value))
+    except ValueError:
+        raise InputError(f"{where}.filing_date", "must be a date as YYYY-MM-DD") from None

@@ -1,0 +1,37 @@
+"""``POST /v1/screen``."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from starlette.concurrency import run_in_threadpool
+
+from critech.screening.filing import Conditions, Filing
+from critech.screening.screen import Screener
+from critech_service.problems import PROBLEM_RESPONSES, UnicodeJSONResponse
+from critech_service.screen_schemas import FilingIn, ScreenIn, ScreenOut
+
+router = APIRouter(tags=["screening"])
+
+
+@router.post(
+    "/v1/screen",
+    summary="Screen patent filings",
+    response_model=ScreenOut,
+    response_description="One verdict per filing, in input order.",
+    responses=PROBLEM_RESPONSES,
+)
+async def screen(body: ScreenIn, request: Request) -> Response:
+    """Hold 1 to 64 filings against the 25 specified technical fields: rule, text, conditions,
+    evidence and dates."""
+    screener = Screener(request.app.state.classifier)
+    filings = [_filing(item) for item in body.filings]
+    found = await run_in_threadpool(screener.screen, filings, body.explain, body.as_of)
+    return UnicodeJSONResponse(found.as_dict())
+
+
+def _filing(item: FilingIn) -> Filing:
+    texts = item.model_dump(exclude={"ipc", "conditions"})
+    return Filing(
+        **texts, ipc=tuple(item.ipc or ()), conditions=Conditions(**item.conditions.model_dump())
+    )

@@ -1,0 +1,193 @@
+"""What screening needs from training: fusion of rule and text, cut-offs for review, examples.
+
+Held-out texts carry no IPC symbols, so filings are made of them: symbols as an office would give
+them, drawn from the order's items for the fields a text is in, or wrong ones. The share of wrong
+ones is an assumption and stands in ``FusionConfig`` (docs/decisions/0009).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.linear_model import LogisticRegression
+
+from critech.classifier import SECRET_PATENTS
+from critech.examples import EXCERPT_CHARACTERS, Example, ExampleIndex, build_examples
+from critech.heads import LANGUAGE_ROW, FloatArray
+from critech.screening.model import Fusion, ScreeningModel
+from critech.screening.verdict import Rule
+from critech.text import compose_document
+from critech_labels import Label, Taxonomy, match_fields
+from critech_training.corpus import ARGUABLE, POSITIVE, Record
+from critech_training.fit import Strengths, negative_weight
+
+ORDINARY_SYMBOLS = (
+    "A47B88/40", "A61K8/34", "B65D81/32", "C08L23/06", "D06F39/00", "E04B1/80", "F16H57/04",
+    "G06Q10/08", "H02J7/00", "H04N23/60", "G01N21/64", "B60K1/04",
+)  # fmt: skip
+_EDGE = 1e-6
+
+
+@dataclass(frozen=True)
+class FusionConfig:
+    """Assumptions of the fusion: of the filings with symbols a share has wrong ones, and of the
+    right ones a share is a sub-group of the symbol that the order lists."""
+
+    wrong_share: float = 0.15
+    subgroup_share: float = 0.15
+    base_rate: float = 0.004
+    draws: int = 4
+    inverse_regularisation: float = 1.0
+    seed: int = 12
+
+
+@dataclass(frozen=True)
+class CutoffConfig:
+    """Rule for the cut-offs of screening: per language, the highest one at which ``recall`` of the
+    held-out positives of all fields is kept, and never below ``lowest``."""
+
+    recall: float = 0.98
+    lowest: float = 0.01
+
+
+@dataclass(frozen=True)
+class ScreeningConfig:
+    """Settings of what a bundle holds for screening."""
+
+    fusion: FusionConfig = field(default_factory=FusionConfig)
+    cutoffs: CutoffConfig = field(default_factory=CutoffConfig)
+
+
+def fit_screening(
+    records: Sequence[Record],
+    scores: FloatArray,
+    strengths: Strengths,
+    taxonomy: Taxonomy,
+    config: ScreeningConfig,
+) -> ScreeningModel:
+    """Return fusion and cut-offs fitted on held-out texts with scores float32 and strengths int8,
+    both [n_texts, n_fields]."""
+    found: dict[str, dict[str, float]] = {}
+    for language, row in (("en", 0), ("ja", 1)):
+        texts = [i for i, r in enumerate(records) if LANGUAGE_ROW[r.language] == row]
+        positive = scores[texts][strengths[texts] == POSITIVE]
+        reach = 0.0
+        if len(positive):
+            reach = float(np.quantile(positive, 1 - config.cutoffs.recall, method="lower"))
+        cutoff = round(max(reach, config.cutoffs.lowest), 6)
+        found[language] = {label.code: cutoff for label in taxonomy.labels}
+    return ScreeningModel(
+        fusion=fit_fusion(records, scores, strengths, taxonomy, config.fusion),
+        cutoffs=found,
+        cutoff_rule=(
+            f"highest score that keeps {config.cutoffs.recall:.0%} of the held-out positives of "
+            f"all fields, per language, and at least {config.cutoffs.lowest}"
+        ),
+    )
+
+
+def fit_fusion(
+    records: Sequence[Record],
+    scores: FloatArray,
+    strengths: Strengths,
+    taxonomy: Taxonomy,
+    config: FusionConfig,
+) -> Fusion | None:
+    """Return the fusion fitted on filings made of held-out texts, or None without positives."""
+    rng = random.Random(config.seed)
+    rows: list[tuple[float, bool, bool]] = []
+    target: list[bool] = []
+    for record, text_scores, found in zip(records, scores, strengths, strict=True):
+        for _ in range(config.draws):
+            rules = _drawn_rules(record, taxonomy, rng, config)
+            for at, label in enumerate(taxonomy.labels):
+                if found[at] != ARGUABLE:
+                    rule = rules.get(label.code, "none")
+                    rows.append((_logit(text_scores[at]), rule == "exact", rule == "subgroup"))
+                    target.append(bool(found[at] == POSITIVE))
+    y = np.array(target)
+    if not y.any():
+        return None
+    weight = np.where(y, 1.0, negative_weight(y, config.base_rate))
+    model = LogisticRegression(C=config.inverse_regularisation, max_iter=1000)
+    model.fit(np.array(rows, dtype=np.float64), y, sample_weight=weight)
+    slope, exact, subgroup = (round(float(value), 4) for value in model.coef_[0])
+    none = round(float(model.intercept_[0]), 4)
+    return Fusion(
+        slope=slope,
+        offsets={
+            "exact": round(none + exact, 4),
+            "subgroup": round(none + subgroup, 4),
+            "none": none,
+        },
+        fitted_on={
+            "texts": len(records),
+            "filings": len(records) * config.draws,
+            "positive_pairs": int(y.sum()),
+            "assumptions": asdict(config),
+        },
+    )
+
+
+def _logit(score: float) -> float:
+    held = min(max(float(score), _EDGE), 1 - _EDGE)
+    return float(np.log(held / (1 - held)))
+
+
+def _drawn_rules(
+    record: Record, taxonomy: Taxonomy, rng: random.Random, config: FusionConfig
+) -> dict[str, Rule]:
+    """Return how drawn symbols meet the fields: right ones, or, with ``wrong_share``, ordinary ones
+    for a text that is in a field and those of some field for a text that is in none."""
+    own = [label for label in taxonomy.labels if record.labels.get(label.id) == POSITIVE]
+    wrong = rng.random() < config.wrong_share
+    fields = [rng.choice(taxonomy.labels)] if wrong and not own else [] if wrong else own
+    symbols = [rng.choice(ORDINARY_SYMBOLS)]
+    for label in fields:
+        symbols += draw_symbols(label, rng, config.subgroup_share)
+    return {field.code: field.match for field in match_fields(symbols, taxonomy=taxonomy).fields}
+
+
+def draw_symbols(label: Label, rng: random.Random, subgroup_share: float) -> list[str]:
+    """Return symbols that meet one item of a field: one listed symbol for each of its parts, some
+    of them as a sub-group."""
+    rule = rng.choice(label.ipc_rules)
+    below = rng.random() < subgroup_share
+    return [_specific(rng.choice(part), below) for part in rule.all_of]
+
+
+def _specific(listed: str, below: bool) -> str:
+    """Return a full symbol under a listed class, subclass or main group; a listed symbol with a
+    stroke as it is, or with one more digit."""
+    if "/" in listed:
+        return f"{listed}5" if below else listed
+    if len(listed) == 3:
+        return f"{listed}{'A' if listed != 'B64' else 'C'}1/00"
+    return f"{listed}1/00" if len(listed) == 4 else f"{listed}/00"
+
+
+def example_index(
+    records: Sequence[Record],
+    vectors: FloatArray,
+    center: FloatArray,
+    strengths: npt.NDArray[np.int8],
+) -> ExampleIndex:
+    """Return the training texts with a clear positive, for evidence."""
+    examples = [
+        Example(
+            record.id,
+            record.language,
+            compose_document(record.title, record.text)[:EXCERPT_CHARACTERS],
+        )
+        for record in records
+    ]
+    return build_examples(examples, vectors, center, strengths == POSITIVE)
+
+
+def field_positions(labels: Sequence[str]) -> list[int]:
+    """Return the positions of the 25 fields in label order."""
+    return [i for i, label in enumerate(labels) if label.startswith(f"{SECRET_PATENTS}:")]
