@@ -23,6 +23,10 @@ COMMANDS = {
     "train": ("critech_training.commands.train", "train a bundle from the corpus"),
     "corpus": ("critech_training.commands.corpus", "check and count a training corpus"),
     "evaluate": ("critech_training.commands.evaluate", "evaluate a bundle on a labelled file"),
+    "certify": (
+        "critech_training.commands.certify",
+        "certify the recall of screening on labelled texts",
+    ),
     "cross-validate": (
         "critech_training.commands.cross_validate",
         "evaluate heads on parts of the corpus they were not fitted on",

@@ -9,8 +9,8 @@ from critech.passages import Passage, Section, split_spans
 from critech.text import clean_text
 
 PIECES = st.sampled_from(
-    ["A gun. ", "ミサイルの誘導。", "\U0001f680 rocket, ", "ﾐｻｲﾙ", "ｅ\u0301", "ﬁssile ", "\u3000", "\n",
-     "２３５Ｕ、", "㌔", "a\u200bb ", "e.g. 3.5 mm; ", "\ud800", "‮abc", "x" * 130 + ", "]
+    ["A gun. ", "ミサイルの誘導。", "\U0001f680 rocket, ", "ﾐｻｲﾙ", "ｅ\u0301", "ﬁssile ", "\u3000",
+     "\n", "２３５Ｕ、", "㌔", "a\u200bb ", "e.g. 3.5 mm; ", "\ud800", "\u202eabc", "x" * 130 + ", "]
 )  # fmt: skip
 TEXTS = st.lists(st.one_of(PIECES, st.text(max_size=12)), max_size=24).map("".join)
 
@@ -43,11 +43,13 @@ def test_the_quote_is_what_the_offsets_say_and_leaving_it_out_leaves_the_rest(
 
 
 def test_sentences_in_both_languages() -> None:
-    text = "A seeker steers the missile. The handle, made of wood, is red! 誘導弾である。赤い柄を有する。"
+    text = (
+        "A seeker steers the missile. The handle, of wood, is red! 誘導弾である。赤い柄を有する。"
+    )
     quotes = [text[start:end] for start, end in split_spans(text)]
     assert quotes == [
         "A seeker steers the missile.",
-        "The handle, made of wood, is red!",
+        "The handle, of wood, is red!",
         "誘導弾である。赤い柄を有する。",
     ]
 

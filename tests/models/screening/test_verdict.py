@@ -10,8 +10,8 @@ from critech.screening.verdict import (
     Answer,
     FieldSignals,
     FieldStanding,
-    condition_state,
     conclude,
+    condition_state,
     weigh,
 )
 

@@ -1,0 +1,237 @@
+"""Recall certificates: what a cut-off was shown to find, on labelled texts nobody fitted on.
+
+A certificate is an exact one-sided Clopper-Pearson bound on recall. Where a cut-off is chosen on
+the same texts, fixed-sequence testing keeps the guarantee: cut-offs of a grid that was fixed before
+are tested from the lowest up, each at full level, and the last one before the first failure is
+taken (Maurer, Hothorn and Lehmacher 1995).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from critech.classifier import SECRET_PATENTS, Classifier
+from critech.errors import InputError
+from critech.scorer import Scored
+from critech.screening.model import (
+    OVERALL,
+    CertificateEntry,
+    ScreeningModel,
+    lower_bound,
+    upper_bound,
+)
+from critech.text import compose_document
+from critech_labels import Taxonomy
+from critech_training.corpus import POSITIVE, strengths
+from critech_training.evaluate import GoldText, text_language
+from critech_training.screening_fit import field_positions
+
+CONFIDENCE = 0.95
+LANGUAGES = ("en", "ja")
+ALL = "all"
+# cut-offs as log-odds, fixed before any data is seen: 0.001 to 0.9 in equal steps
+GRID = tuple(
+    round(1 / (1 + math.exp(-logit)), 6)
+    for logit in np.linspace(math.log(0.001 / 0.999), math.log(0.9 / 0.1), 37)
+)
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Calibrating:
+    """Scores of a calibration set on the 25 fields: float64 [n_texts, n_fields], strengths int8 of
+    the same shape, language row (0 English, 1 Japanese) and whether out of distribution."""
+
+    scores: FloatArray
+    strengths: npt.NDArray[np.int8]
+    language_rows: npt.NDArray[np.int64]
+    n_out_of_distribution: int
+
+    @property
+    def in_a_field(self) -> npt.NDArray[np.bool_]:
+        """Which texts are clearly in any field."""
+        mask: npt.NDArray[np.bool_] = (self.strengths == POSITIVE).any(axis=1)
+        return mask
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Which share of the filings in a field the ``reviews`` best-ranked texts hold: ``found`` of
+    ``positives``, with an exact two-sided 95 % interval."""
+
+    reviews: int
+    n_texts: int
+    positives: int
+    found: int
+    interval: tuple[float, float]
+
+
+def measure(classifier: Classifier, texts: Sequence[GoldText]) -> Calibrating:
+    """Return what a bundle makes of labelled texts, as text alone. Texts without any label count
+    as negatives."""
+    cleaned = [compose_document(text.title, text.text) for text in texts]
+    languages = [text_language(text.language, c) for text, c in zip(texts, cleaned, strict=True)]
+    scored: list[Scored] = classifier.score_all(cleaned, languages)
+    order = classifier.bundle.labels
+    fields = field_positions(order)
+    return Calibrating(
+        scores=np.stack([one.scores[fields] for one in scored]).astype(np.float64),
+        strengths=strengths([text.labels for text in texts], order)[:, fields],
+        language_rows=np.array([1 if one.language == "ja" else 0 for one in scored]),
+        n_out_of_distribution=sum(one.out_of_distribution for one in scored),
+    )
+
+
+def certify(
+    data: Calibrating,
+    taxonomy: Taxonomy,
+    model: ScreeningModel,
+    target_recall: float,
+    choose: bool,
+) -> tuple[ScreeningModel, list[CertificateEntry]]:
+    """Return the screening model with its cut-offs, chosen anew if ``choose``, and the entries.
+
+    Chosen cut-offs are one per language for all fields, at which filings in any field are found
+    with the target recall, and lower ones for single labels that have enough positives for a
+    certificate of their own. Without enough positives the old cut-off stands, uncertified.
+    """
+    cutoffs = {language: dict(model.cutoffs[language]) for language in LANGUAGES}
+    if choose:
+        for row, language in enumerate(LANGUAGES):
+            here = data.language_rows == row
+            best = data.scores[here & data.in_a_field].max(axis=1)
+            common = fixed_sequence(best, target_recall)
+            for at, label in enumerate(taxonomy.labels):
+                own = data.scores[here & (data.strengths[:, at] == POSITIVE), at]
+                single = fixed_sequence(own, target_recall)
+                found = [cut for cut in (common, single) if cut is not None]
+                if found:
+                    cutoffs[language][label.code] = min(found)
+    cuts = _cut_matrix(data, taxonomy, cutoffs)
+    entries = [*_overall(data, cuts, target_recall), *_single(data, taxonomy, cuts, target_recall)]
+    rule = model.cutoff_rule
+    if choose:
+        rule = (
+            f"fixed-sequence testing for a recall of {target_recall} on the calibration set of the "
+            "certificate"
+        )
+    return ScreeningModel(model.fusion, cutoffs, rule, model.certificate), entries
+
+
+def fixed_sequence(positive_scores: FloatArray, target: float) -> float | None:
+    """Return the highest cut-off of ``GRID`` that fixed-sequence testing allows at the target
+    recall, or None when even the lowest one cannot be certified."""
+    allowed = None
+    for cutoff in GRID:
+        found = int((positive_scores >= cutoff).sum())
+        if lower_bound(found, len(positive_scores), CONFIDENCE) < target:
+            break
+        allowed = cutoff
+    return allowed
+
+
+def entry(
+    about: tuple[str, str, float | None], found: int, positives: int, target: float
+) -> CertificateEntry:
+    """Return the certificate entry of a label, language and cut-off that found ``found`` of
+    ``positives``."""
+    label, language, threshold = about
+    bound = lower_bound(found, positives, CONFIDENCE)
+    certified = bound >= target
+    return CertificateEntry(
+        label=label,
+        language=language,
+        threshold=threshold,
+        positives=positives,
+        misses=positives - found,
+        lower_bound=round(bound, 6),
+        status="certified" if certified else "no_certificate",
+        needed=0 if certified else positives_needed(positives, positives - found, target),
+    )
+
+
+def positives_needed(positives: int, misses: int, target: float) -> int:
+    """Return how many more positives, all found, would certify the target recall: 59 in all for
+    0.95 without a miss, 299 for 0.99."""
+    n = positives + 1
+    while lower_bound(n - misses, n, CONFIDENCE) < target:
+        n = n + 1 if n < 400 else int(n * 1.02) + 1
+    while n > positives + 1 and lower_bound(n - 1 - misses, n - 1, CONFIDENCE) >= target:
+        n -= 1
+    return n - positives
+
+
+def _cut_matrix(
+    data: Calibrating, taxonomy: Taxonomy, cutoffs: dict[str, dict[str, float]]
+) -> FloatArray:
+    """Return the cut-off of every text and field, float64 [n_texts, n_fields]."""
+    by_row = np.array(
+        [[cutoffs[lang][label.code] for label in taxonomy.labels] for lang in LANGUAGES]
+    )
+    return np.asarray(by_row[data.language_rows], dtype=np.float64)
+
+
+def _overall(data: Calibrating, cuts: FloatArray, target: float) -> list[CertificateEntry]:
+    """Return the entries for a filing in any field: it is found when any field is flagged."""
+    flagged: npt.NDArray[np.bool_] = (data.scores >= cuts).any(axis=1)
+    entries = []
+    for language in (ALL, *LANGUAGES):
+        rows = data.in_a_field & _in_language(data, language)
+        entries.append(
+            entry((OVERALL, language, None), int(flagged[rows].sum()), int(rows.sum()), target)
+        )
+    return entries
+
+
+def _single(
+    data: Calibrating, taxonomy: Taxonomy, cuts: FloatArray, target: float
+) -> list[CertificateEntry]:
+    entries = []
+    for at, label in enumerate(taxonomy.labels):
+        found = data.scores[:, at] >= cuts[:, at]
+        for language in LANGUAGES:
+            here = _in_language(data, language)
+            rows = here & (data.strengths[:, at] == POSITIVE)
+            cut = float(cuts[here, at][0]) if here.any() else None
+            entries.append(
+                entry((label.id, language, cut), int(found[rows].sum()), int(rows.sum()), target)
+            )
+    return entries
+
+
+def _in_language(data: Calibrating, language: str) -> npt.NDArray[np.bool_]:
+    if language == ALL:
+        return np.ones(len(data.language_rows), dtype=np.bool_)
+    return np.equal(data.language_rows, LANGUAGES.index(language))
+
+
+def budget(data: Calibrating, taxonomy: Taxonomy, model: ScreeningModel, reviews: int) -> Budget:
+    """Return what a number of reviews buys when texts are read by their best field, measured by
+    how far its log-odds are above the cut-off; ties count by input order."""
+    if not 1 <= reviews <= len(data.scores):
+        raise InputError("--budget", f"must be 1 to {len(data.scores)}, the number of texts")
+    cutoffs = {language: dict(model.cutoffs[language]) for language in LANGUAGES}
+    cuts = _cut_matrix(data, taxonomy, cutoffs)
+    above = (_logit(data.scores) - _logit(cuts)).max(axis=1)
+    chosen = np.argsort(-above, kind="stable")[:reviews]
+    positives = int(data.in_a_field.sum())
+    found = int(data.in_a_field[chosen].sum())
+    side = 1 - (1 - CONFIDENCE) / 2
+    interval = (lower_bound(found, positives, side), upper_bound(found, positives, side))
+    return Budget(reviews, len(data.scores), positives, found, interval)
+
+
+def _logit(p: FloatArray) -> FloatArray:
+    held = np.clip(p, 1e-9, 1 - 1e-9)
+    return np.asarray(np.log(held / (1 - held)))
+
+
+def fields_of(classifier: Classifier) -> Taxonomy:
+    """Return the taxonomy of the 25 fields as a bundle holds it."""
+    return classifier.taxonomies[SECRET_PATENTS]

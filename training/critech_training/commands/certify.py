@@ -1,0 +1,112 @@
+"""``critech certify``: what recall the screening cut-offs of a bundle were shown to have."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import datetime as dt
+import hashlib
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from critech.bundle import default_path, write_screening
+from critech.classifier import Classifier
+from critech.errors import InputError
+from critech.screening.model import Certificate, ScreeningModel
+from critech_training.certify import CONFIDENCE, Budget, budget, certify, fields_of, measure
+from critech_training.evaluate import read_gold
+
+
+def run(argv: Sequence[str]) -> int:
+    """Parse the arguments, certify, print, and write when told to."""
+    parser = argparse.ArgumentParser(
+        prog="critech certify",
+        description="Certify the recall of screening on labelled texts (JSON lines as for "
+        "`critech evaluate`) that neither fit nor calibration has seen.",
+    )
+    parser.add_argument("--gold", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--bundle", type=Path, metavar="DIR")
+    parser.add_argument(
+        "--target-recall",
+        type=_recall,
+        metavar="R",
+        help="choose cut-offs for this recall, for example 0.95 or 0.99; without it the bundle's "
+        "own are certified, for 0.95",
+    )
+    parser.add_argument("--budget", type=int, metavar="N", help="say what N reviews find")
+    parser.add_argument("--write", action="store_true", help="write the result into the bundle")
+    parser.add_argument("--json", action="store_true", help="print the certificate as JSON")
+    args = parser.parse_args(argv)
+    if not args.gold.is_file():
+        raise InputError("--gold", "is not a file")
+    target = args.target_recall or 0.95
+    with Classifier.load(args.bundle) as classifier:
+        model = classifier.bundle.screening
+        if model is None:
+            raise InputError("--bundle", "was trained without a screening model; train it again")
+        texts = read_gold(args.gold, classifier.bundle.labels)
+        data = measure(classifier, texts)
+        taxonomy = fields_of(classifier)
+        chosen, entries = certify(data, taxonomy, model, target, args.target_recall is not None)
+        digest = "sha256:" + hashlib.sha256(args.gold.read_bytes()).hexdigest()
+        made = Certificate(
+            model_digest=classifier.bundle.model_digest,
+            calibration_digest=digest,
+            calibration_name=args.gold.name,
+            n_texts=len(data.scores),
+            n_out_of_distribution=data.n_out_of_distribution,
+            date=dt.datetime.now(dt.UTC).date().isoformat(),
+            target_recall=target,
+            confidence=CONFIDENCE,
+            entries=tuple(entries),
+        )
+        bought = None if args.budget is None else budget(data, taxonomy, chosen, args.budget)
+    final = dataclasses.replace(chosen, certificate=made)
+    if args.json:
+        found = {"certificate": dataclasses.asdict(made), "cutoffs": final.cutoffs}
+        if bought is not None:
+            found["budget"] = dataclasses.asdict(bought)
+        print(json.dumps(found, ensure_ascii=False, indent=1))
+    else:
+        _print_certificate(made, final, bought)
+    if args.write:
+        write_screening(args.bundle or default_path(), final)
+        print("written into the bundle", file=sys.stderr)
+    return 0
+
+
+def _recall(value: str) -> float:
+    number = float(value)
+    if not 0.5 <= number < 1.0:
+        raise argparse.ArgumentTypeError("must be at least 0.5 and below 1")
+    return number
+
+
+def _print_certificate(made: Certificate, model: ScreeningModel, bought: Budget | None) -> None:
+    print(
+        f"{made.n_texts} texts of {made.calibration_name} ({made.calibration_digest[:19]}), "
+        f"target recall {made.target_recall}, confidence {made.confidence}, "
+        f"{made.n_out_of_distribution} out of distribution"
+    )
+    print(f"cut-offs: {model.cutoff_rule}")
+    print(f"{'label':<24}{'language':<10}{'cut-off':>9}{'positives':>11}{'misses':>8}{'bound':>8}")
+    for entry in made.entries:
+        cut = "" if entry.threshold is None else f"{entry.threshold:.4f}"
+        status = (
+            "certified"
+            if entry.status == "certified"
+            else (f"no certificate, {entry.needed} more positives needed")
+        )
+        print(
+            f"{entry.label:<24}{entry.language:<10}{cut:>9}{entry.positives:>11}{entry.misses:>8}"
+            f"{entry.lower_bound:>8.3f}  {status}"
+        )
+    if bought is not None:
+        low, high = bought.interval
+        recall = bought.found / bought.positives if bought.positives else float("nan")
+        print(
+            f"{bought.reviews} reviews of {bought.n_texts} texts find {bought.found} of "
+            f"{bought.positives} filings in a field: recall {recall:.3f} [{low:.3f}, {high:.3f}]"
+        )
