@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from critech_labels.taxonomy import LANGUAGES, Label, Taxonomy, Terms
+from critech_labels.taxonomy import Label, Taxonomy
+from critech_labels.texts import LANGUAGES, Terms
 
 SKOS_BASE = "urn:critech:"
 CSV_COLUMNS = (
@@ -107,6 +108,8 @@ def to_skos(taxonomies: Iterable[Taxonomy]) -> str:
         graph.add((scheme, RDF.type, SKOS.ConceptScheme))
         add_texts(scheme, SKOS.prefLabel, taxonomy.title)
         add_texts(scheme, DCTERMS.source, taxonomy.instrument)
+        if taxonomy.coverage:
+            add_texts(scheme, SKOS.scopeNote, taxonomy.coverage.text)
         graph.add((scheme, DCTERMS.hasVersion, Literal(taxonomy.version)))
         for label in taxonomy.labels:
             concept = URIRef(f"{scheme}:{label.code}")

@@ -26,6 +26,9 @@ def test_skos_parses_back() -> None:
     parent = rdflib.URIRef("urn:critech:us-ecra-14:07")
     assert graph.value(child, skos.broader) == parent
     assert (parent, skos.narrower, child) in graph
+    scheme = rdflib.URIRef("urn:critech:us-ecra-14")
+    scope = {note.language: str(note) for note in graph.objects(scheme, skos.scopeNote)}
+    assert "no ECCN determination" in scope["en"] and "該非判定ではない" in scope["ja"]
     titles = {str(t.language): str(t) for t in graph.objects(child, skos.prefLabel)}
     for concept in graph.subjects(rdflib.RDF.type, skos.Concept):
         kinds = [set(graph.objects(concept, p)) for p in (skos.prefLabel, skos.altLabel)]

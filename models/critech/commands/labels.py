@@ -12,6 +12,7 @@ from critech.errors import CritechError, InputError
 from critech_labels import (
     TAXONOMY_IDS,
     Label,
+    Taxonomy,
     TaxonomyError,
     load_taxonomies,
     load_taxonomy,
@@ -86,7 +87,18 @@ def _show(args: argparse.Namespace) -> int:
     for kind, lines in (("source", taxonomy.sources), ("note", taxonomy.notes)):
         for line in lines:
             print(f"{kind:<13} {line}")
+    _print_coverage(taxonomy)
     return 0
+
+
+def _print_coverage(taxonomy: Taxonomy) -> None:
+    if taxonomy.coverage:
+        text = taxonomy.coverage.text
+        print(f"coverage      {taxonomy.coverage.status}. {text.en}\n              {text.ja}")
+    for pointer in taxonomy.pointers:
+        print(f"pointer       {pointer.date} {pointer.citation}: {pointer.what.en}")
+        print(f"              {', '.join(pointer.eccns)}")
+        print(f"              near {', '.join(pointer.labels) or 'no label'}")
 
 
 def _print_label(label: Label) -> None:
