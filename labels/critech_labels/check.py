@@ -1,4 +1,4 @@
-"""Invariants of the taxonomies, checked on the data as loaded."""
+"""Invariants of the taxonomies, checked on the data as loaded, and of the crosswalk."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import datetime as dt
 import unicodedata
 from collections.abc import Callable, Iterator
 
+from critech_labels.check_crosswalk import check_crosswalk
+from critech_labels.crosswalk import read_crosswalk
 from critech_labels.ipc import parse_symbols
 from critech_labels.taxonomy import TAXONOMY_IDS, Label, Taxonomy, load_taxonomy, versions
 from critech_labels.texts import LANGUAGES
@@ -27,13 +29,15 @@ CHARACTERS_PER_JAPANESE_WORD = 2.5
 
 
 def check_all() -> list[str]:
-    """Return the problems found in every version of every taxonomy; empty when sound."""
-    return [
+    """Return the problems found in every version of every taxonomy and in the crosswalk; empty
+    when sound."""
+    problems = [
         problem
         for taxonomy_id in TAXONOMY_IDS
         for version in versions(taxonomy_id)
         for problem in check_taxonomy(load_taxonomy(taxonomy_id, dt.date.fromisoformat(version)))
     ]
+    return problems + check_crosswalk(read_crosswalk())
 
 
 def check_taxonomy(taxonomy: Taxonomy) -> list[str]:

@@ -1,4 +1,4 @@
-"""``critech labels``: list, show, check, export, ipc; diff has its own module."""
+"""``critech labels``: list, show, check, export, ipc; diff and crosswalk have their own modules."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Sequence
 
-from critech.commands import labels_diff
+from critech.commands import labels_crosswalk, labels_diff
 from critech.errors import CritechError, InputError
 from critech_labels import (
     TAXONOMY_IDS,
@@ -51,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     ipc.add_argument("--json", action="store_true")
     ipc.set_defaults(action=_ipc)
     labels_diff.add_parser(commands)
+    labels_crosswalk.add_parser(commands)
     return parser
 
 
