@@ -1,4 +1,4 @@
-"""Invariants of the taxonomies, checked on the data as loaded."""
+"""Invariants of the taxonomies, checked on the data as loaded, and of the crosswalk."""
 
 from __future__ import annotations
 
@@ -6,15 +6,11 @@ import datetime as dt
 import unicodedata
 from collections.abc import Callable, Iterator
 
+from critech_labels.check_crosswalk import check_crosswalk
+from critech_labels.crosswalk import read_crosswalk
 from critech_labels.ipc import parse_symbols
-from critech_labels.taxonomy import (
-    LANGUAGES,
-    TAXONOMY_IDS,
-    Label,
-    Taxonomy,
-    load_taxonomy,
-    versions,
-)
+from critech_labels.taxonomy import TAXONOMY_IDS, Label, Taxonomy, load_taxonomy, versions
+from critech_labels.texts import LANGUAGES
 
 TOP_LEVEL_COUNTS = {
     "jp-critical-20": 20,
@@ -33,18 +29,20 @@ CHARACTERS_PER_JAPANESE_WORD = 2.5
 
 
 def check_all() -> list[str]:
-    """Return the problems found in every version of every taxonomy; empty when sound."""
-    return [
+    """Return the problems found in every version of every taxonomy and in the crosswalk; empty
+    when sound."""
+    problems = [
         problem
         for taxonomy_id in TAXONOMY_IDS
         for version in versions(taxonomy_id)
         for problem in check_taxonomy(load_taxonomy(taxonomy_id, dt.date.fromisoformat(version)))
     ]
+    return problems + check_crosswalk(read_crosswalk())
 
 
 def check_taxonomy(taxonomy: Taxonomy) -> list[str]:
     """Return the problems of one taxonomy, each as a sentence that names the label."""
-    checks: list[Callable[[Taxonomy], Iterator[str]]] = [_counts, _languages]
+    checks: list[Callable[[Taxonomy], Iterator[str]]] = [_counts, _languages, _coverage]
     if taxonomy.id == "jp-secret-patent-25":
         checks.append(_order)
     if taxonomy.id == "jp-kprogram-50":
@@ -87,6 +85,23 @@ def _definition_length(label: Label) -> Iterator[str]:
             f"{label.id}: Japanese definition has {characters} characters (about "
             f"{ja_words:.0f} words), expected {low} to {high} words"
         )
+
+
+def _coverage(taxonomy: Taxonomy) -> Iterator[str]:
+    if taxonomy.coverage is None:
+        yield f"{taxonomy.id}: coverage is missing: say what of the instrument is modelled"
+    known = {label.id for label in taxonomy.labels}
+    for pointer in taxonomy.pointers:
+        where = f"{taxonomy.id}: pointer {pointer.citation!r}"
+        for label_id in pointer.labels:
+            if label_id not in known:
+                yield f"{where} names {label_id!r}, which does not exist"
+        if not pointer.labels and not pointer.note:
+            yield f"{where} names no label and gives no note why"
+        if not pointer.eccns:
+            yield f"{where} names no ECCN"
+        if not 0 < pointer.confidence <= 1:
+            yield f"{where} has confidence {pointer.confidence}, expected 0 to 1"
 
 
 def _order(taxonomy: Taxonomy) -> Iterator[str]:

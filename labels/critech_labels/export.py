@@ -9,7 +9,9 @@ from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from critech_labels.taxonomy import LANGUAGES, Label, Taxonomy, Terms
+from critech_labels.crosswalk import INVERSE, load_crosswalk
+from critech_labels.taxonomy import Label, Taxonomy
+from critech_labels.texts import LANGUAGES, Terms
 
 SKOS_BASE = "urn:critech:"
 CSV_COLUMNS = (
@@ -89,7 +91,10 @@ def _terms_only(label: Label) -> Terms:
 
 
 def to_skos(taxonomies: Iterable[Taxonomy]) -> str:
-    """Return the taxonomies as SKOS concept schemes in Turtle. Needs rdflib (extra ``skos``)."""
+    """Return the taxonomies as SKOS concept schemes in Turtle. Needs rdflib (extra ``skos``).
+
+    Links of the crosswalk come along, in both directions, where both labels are in the export.
+    """
     from rdflib import DCTERMS, RDF, SKOS, XSD, Graph, Literal, URIRef
 
     graph = Graph()
@@ -107,6 +112,8 @@ def to_skos(taxonomies: Iterable[Taxonomy]) -> str:
         graph.add((scheme, RDF.type, SKOS.ConceptScheme))
         add_texts(scheme, SKOS.prefLabel, taxonomy.title)
         add_texts(scheme, DCTERMS.source, taxonomy.instrument)
+        if taxonomy.coverage:
+            add_texts(scheme, SKOS.scopeNote, taxonomy.coverage.text)
         graph.add((scheme, DCTERMS.hasVersion, Literal(taxonomy.version)))
         for label in taxonomy.labels:
             concept = URIRef(f"{scheme}:{label.code}")
@@ -126,4 +133,10 @@ def to_skos(taxonomies: Iterable[Taxonomy]) -> str:
                 parent = URIRef(f"{scheme}:{label.parent}")
                 graph.add((concept, SKOS.broader, parent))
                 graph.add((parent, SKOS.narrower, concept))
+    for link in load_crosswalk():
+        ends = [URIRef(f"{SKOS_BASE}{link.source}"), URIRef(f"{SKOS_BASE}{link.target}")]
+        if all((end, RDF.type, SKOS.Concept) in graph for end in ends):
+            forth, back = SKOS[f"{link.relation}Match"], SKOS[f"{INVERSE[link.relation]}Match"]
+            graph.add((ends[0], forth, ends[1]))
+            graph.add((ends[1], back, ends[0]))
     return str(graph.serialize(format="turtle"))

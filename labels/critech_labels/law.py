@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from critech_labels.taxonomy import Bilingual, TaxonomyError, Terms
+from critech_labels.texts import Bilingual, TaxonomyError, Terms
 
 
 @dataclass(frozen=True)

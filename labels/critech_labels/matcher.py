@@ -18,7 +18,8 @@ from functools import lru_cache
 from typing import Literal
 
 from critech_labels.ipc import IpcSymbol, ParsedSymbols, parse_symbol, parse_symbols
-from critech_labels.taxonomy import Bilingual, IpcRule, Taxonomy, load_taxonomy
+from critech_labels.taxonomy import IpcRule, Taxonomy, load_taxonomy
+from critech_labels.texts import Bilingual
 
 MatchKind = Literal["exact", "subgroup"]
 SECRET_PATENTS = "jp-secret-patent-25"

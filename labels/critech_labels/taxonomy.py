@@ -16,42 +16,18 @@ from typing import Any, Literal
 
 import yaml
 
+from critech_labels.coverage import Coverage, Pointer, parse_coverage, parse_pointer
+from critech_labels.texts import (
+    Bilingual,
+    TaxonomyError,
+    Terms,
+    parse_bilingual,
+    parse_date,
+    parse_terms,
+)
+
 TAXONOMY_IDS = ("jp-critical-20", "jp-kprogram-50", "jp-secret-patent-25", "us-ecra-14")
-Language = Literal["en", "ja"]
-LANGUAGES: tuple[Language, ...] = ("en", "ja")
 TitleStatus = Literal["verbatim", "provisional"]
-
-
-class TaxonomyError(ValueError):
-    """A taxonomy file or a query names something that is not there, or breaks an invariant."""
-
-
-@dataclass(frozen=True)
-class Bilingual:
-    """A text in English and Japanese."""
-
-    en: str
-    ja: str
-
-    def get(self, language: str) -> str:
-        """Return the Japanese text for ``ja`` and the English one for any other language."""
-        return self.ja if language == "ja" else self.en
-
-    def as_dict(self) -> dict[str, str]:
-        """Return ``{"en": ..., "ja": ...}``."""
-        return {"en": self.en, "ja": self.ja}
-
-
-@dataclass(frozen=True)
-class Terms:
-    """Lists of words in English and Japanese."""
-
-    en: tuple[str, ...]
-    ja: tuple[str, ...]
-
-    def as_dict(self) -> dict[str, list[str]]:
-        """Return ``{"en": [...], "ja": [...]}``."""
-        return {"en": list(self.en), "ja": list(self.ja)}
 
 
 @dataclass(frozen=True)
@@ -99,7 +75,7 @@ class Label:
 @dataclass(frozen=True)
 class Taxonomy:
     """One version of a taxonomy. ``labels`` stand in a fixed order: that of the instrument, each
-    sub-item after its parent."""
+    sub-item after its parent. ``coverage`` is None in snapshots older than the field."""
 
     id: str
     version: str
@@ -114,6 +90,8 @@ class Taxonomy:
     sources: tuple[str, ...]
     notes: tuple[str, ...]
     labels: tuple[Label, ...]
+    coverage: Coverage | None = None
+    pointers: tuple[Pointer, ...] = ()
     _by_code: Mapping[str, Label] = field(repr=False, compare=False, default_factory=dict)
 
     def label(self, code: str) -> Label:
@@ -228,17 +206,19 @@ def parse_taxonomy(raw: Mapping[str, Any]) -> Taxonomy:
     return Taxonomy(
         id=taxonomy_id,
         version=str(raw["version"]),
-        title=_bilingual(raw["title"], f"{taxonomy_id}: title"),
+        title=parse_bilingual(raw["title"], f"{taxonomy_id}: title"),
         jurisdiction=raw["jurisdiction"],
-        instrument=_bilingual(raw["instrument"], f"{taxonomy_id}: instrument"),
+        instrument=parse_bilingual(raw["instrument"], f"{taxonomy_id}: instrument"),
         article=raw["article"],
-        authority=_bilingual(raw["authority"], f"{taxonomy_id}: authority"),
-        effective_from=_date(raw["effective_from"]),
-        as_of=_date(raw["as_of"]),
+        authority=parse_bilingual(raw["authority"], f"{taxonomy_id}: authority"),
+        effective_from=parse_date(raw["effective_from"]),
+        as_of=parse_date(raw["as_of"]),
         verification=raw["verification"],
         sources=tuple(raw["sources"]),
         notes=tuple(raw.get("notes", ())),
         labels=labels,
+        coverage=parse_coverage(taxonomy_id, raw.get("coverage")),
+        pointers=tuple(parse_pointer(taxonomy_id, entry) for entry in raw.get("pointers", ())),
         _by_code=by_code,
     )
 
@@ -249,14 +229,14 @@ def _parse_label(taxonomy_id: str, raw: Mapping[str, Any]) -> Label:
         return Label(
             taxonomy_id=taxonomy_id,
             code=raw["code"],
-            title=_bilingual(raw["title"], f"{where}: title"),
+            title=parse_bilingual(raw["title"], f"{where}: title"),
             title_status=dict(raw["title_status"]),
             title_confidence=float(raw["title_confidence"]),
             source=raw["source"],
-            definition=_bilingual(raw["definition"], f"{where}: definition"),
-            aliases=_terms(raw["aliases"]),
-            terms=_terms(raw["terms"]),
-            effective_from=_date(raw["effective_from"]),
+            definition=parse_bilingual(raw["definition"], f"{where}: definition"),
+            aliases=parse_terms(raw["aliases"]),
+            terms=parse_terms(raw["terms"]),
+            effective_from=parse_date(raw["effective_from"]),
             parent=raw.get("parent"),
             subtopics=tuple(raw.get("subtopics", ())),
             domain=raw.get("domain"),
@@ -277,18 +257,3 @@ def _parse_rule(raw: Mapping[str, Any]) -> IpcRule:
         all_of=tuple(tuple(symbols) for symbols in raw["all_of"]),
         topic_limit=Bilingual(limit["en"], limit["ja"]) if limit else None,
     )
-
-
-def _bilingual(raw: Mapping[str, str], where: str) -> Bilingual:
-    for language in LANGUAGES:
-        if not str(raw.get(language) or "").strip():
-            raise TaxonomyError(f"{where} has no text in {language!r}")
-    return Bilingual(en=raw["en"].strip(), ja=raw["ja"].strip())
-
-
-def _terms(raw: Mapping[str, list[str]]) -> Terms:
-    return Terms(en=tuple(raw["en"]), ja=tuple(raw["ja"]))
-
-
-def _date(value: object) -> dt.date:
-    return value if isinstance(value, dt.date) else dt.date.fromisoformat(str(value))

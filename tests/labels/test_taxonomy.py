@@ -7,7 +7,8 @@ import pytest
 from critech_labels import TAXONOMY_IDS, TaxonomyError, load_taxonomies, load_taxonomy, versions
 from critech_labels.check import check_all, check_taxonomy
 from critech_labels.export import snapshot
-from critech_labels.taxonomy import Bilingual, parse_taxonomy
+from critech_labels.taxonomy import parse_taxonomy
+from critech_labels.texts import Bilingual
 
 
 def test_the_shipped_data_is_sound() -> None:
@@ -97,6 +98,82 @@ def test_a_snapshot_reads_back_equal(taxonomy_id: str) -> None:
     for version in versions(taxonomy_id):
         taxonomy = load_taxonomy(taxonomy_id, dt.date.fromisoformat(version))
         assert parse_taxonomy(json.loads(json.dumps(snapshot(taxonomy)))) == taxonomy
+
+
+def test_coverage_says_what_is_modelled_and_what_not() -> None:
+    coverages = {key: taxonomy.coverage for key, taxonomy in load_taxonomies().items()}
+    assert {key: found.status for key, found in coverages.items() if found} == {
+        "jp-critical-20": "modelled",
+        "jp-kprogram-50": "partial",
+        "jp-secret-patent-25": "modelled",
+        "us-ecra-14": "partial",
+    }
+    for found in coverages.values():
+        assert found
+        assert "not modelled" in found.text.en.lower()
+        assert "扱わない" in found.text.ja
+    older = load_taxonomy("jp-secret-patent-25", dt.date(2024, 6, 1))
+    assert older.coverage == coverages["jp-secret-patent-25"]
+
+
+def test_pointers_name_rules_and_determine_nothing() -> None:
+    taxonomy = load_taxonomy("us-ecra-14")
+    assert taxonomy.coverage
+    assert "no ECCN determination" in taxonomy.coverage.text.en
+    assert "ECCNの該非判定ではない" in taxonomy.coverage.text.ja
+    dates = [pointer.date for pointer in taxonomy.pointers]
+    assert dates == sorted(dates) and len(dates) == 10
+    software = next(p for p in taxonomy.pointers if p.citation == "86 FR 54814")
+    assert software.eccns == ("2D352",)
+    assert (software.date, software.proposed) == (dt.date(2021, 10, 5), dt.date(2020, 11, 6))
+    assert software.labels == ("us-ecra-14:01", "us-ecra-14:01.ii")
+    eccns = [eccn for pointer in taxonomy.pointers for eccn in pointer.eccns]
+    assert {"2E903", "4E906", "3A069"} <= set(eccns)
+    others = [load_taxonomy(other).pointers for other in TAXONOMY_IDS[:3]]
+    assert others == [(), (), ()]
+
+
+def test_a_snapshot_older_than_coverage_still_reads() -> None:
+    taxonomy = load_taxonomy("us-ecra-14")
+    raw = snapshot(taxonomy)
+    del raw["coverage"], raw["pointers"]
+    older = parse_taxonomy(raw)
+    assert older.coverage is None and older.pointers == ()
+    assert older == dataclasses.replace(taxonomy, coverage=None, pointers=())
+    assert not {"coverage", "pointers"} & snapshot(older).keys()
+    assert check_taxonomy(older) == [
+        "us-ecra-14: coverage is missing: say what of the instrument is modelled"
+    ]
+
+
+def test_broken_coverage_and_pointers_are_named() -> None:
+    raw = snapshot(load_taxonomy("us-ecra-14"))
+    raw["coverage"]["status"] = "complete"
+    with pytest.raises(TaxonomyError, match="us-ecra-14: coverage status 'complete', expected one"):
+        parse_taxonomy(raw)
+    raw["coverage"] = {"status": "partial", "text": {"en": "A part."}}
+    with pytest.raises(TaxonomyError, match="us-ecra-14: coverage has no text in 'ja'"):
+        parse_taxonomy(raw)
+    raw = snapshot(load_taxonomy("us-ecra-14"))
+    del raw["pointers"][4]["eccns"]
+    with pytest.raises(TaxonomyError, match="pointer '86 FR 54814': missing field 'eccns'"):
+        parse_taxonomy(raw)
+
+
+def test_the_check_finds_pointers_that_lead_nowhere() -> None:
+    taxonomy = load_taxonomy("us-ecra-14")
+    first = taxonomy.pointers[0]
+    broken = (
+        dataclasses.replace(first, labels=("us-ecra-14:15",), confidence=1.2),
+        dataclasses.replace(first, note=None, eccns=()),
+    )
+    where = f"us-ecra-14: pointer {first.citation!r}"
+    assert check_taxonomy(dataclasses.replace(taxonomy, pointers=broken)) == [
+        f"{where} names 'us-ecra-14:15', which does not exist",
+        f"{where} has confidence 1.2, expected 0 to 1",
+        f"{where} names no label and gives no note why",
+        f"{where} names no ECCN",
+    ]
 
 
 def test_unknown_ids_and_codes_are_named() -> None:

@@ -10,7 +10,8 @@ from critech.text import clean_text
 
 PIECES = st.sampled_from(
     ["A gun. ", "ミサイルの誘導。", "\U0001f680 rocket, ", "ﾐｻｲﾙ", "ｅ\u0301", "ﬁssile ", "\u3000",
-     "\n", "２３５Ｕ、", "㌔", "a\u200bb ", "e.g. 3.5 mm; ", "\ud800", "\u202eabc", "x" * 130 + ", "]
+     "\n", "２３５Ｕ、", "㌔", "a\u200bb ", "e.g. 3.5 mm; ", "\ud800", "\u202eabc",
+     "x" * 130 + ", "]
 )  # fmt: skip
 TEXTS = st.lists(st.one_of(PIECES, st.text(max_size=12)), max_size=24).map("".join)
 

@@ -138,3 +138,29 @@ def test_classify_as_of_names_version_and_force(client: TestClient) -> None:
     body["as_of"] = "2024-04-30"
     found = client.post("/v1/classify", json=body).json()["results"][0]["taxonomies"]
     assert {t["id"]: t["in_force"] for t in found}["jp-secret-patent-25"] is False
+
+
+def test_taxonomies_as_of_a_date(client: TestClient) -> None:
+    path = "/v1/taxonomies/jp-secret-patent-25"
+    new = client.get(f"{path}/labels/17").json()
+    old = client.get(f"{path}/labels/17", params={"as_of": "2024-06-01"}).json()
+    assert old["taxonomy"]["version"] == "2024-05-01"
+    assert (str(new["ipc_rules"]).count("H10F") > 5, "H10F" in str(old["ipc_rules"])) == (
+        True,
+        False,
+    )
+    assert client.get(path, params={"as_of": "2025-01-01"}).json()["version"] == "2025-01-01"
+    bad = client.get("/v1/taxonomies", params={"as_of": "01/02/2024"})
+    assert (bad.status_code, bad.json()["errors"][0]["field"]) == (422, "as_of")
+
+
+def test_the_crosswalk_whole_and_of_one_label(client: TestClient) -> None:
+    whole = client.get("/v1/crosswalk").json()
+    assert whole["status"] == "editorial"
+    assert len(whole["entries"]) >= 150
+    label = "us-ecra-14:12"
+    of_one = client.get("/v1/crosswalk", params={"label": label}).json()["entries"]
+    assert {entry["source"] for entry in of_one} == {label}
+    assert len(of_one) == sum(label in (e["source"], e["target"]) for e in whole["entries"])
+    bad = client.get("/v1/crosswalk", params={"label": "us-ecra-14:99"})
+    assert (bad.status_code, bad.json()["errors"][0]["field"]) == (422, "label")

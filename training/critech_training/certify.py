@@ -22,6 +22,7 @@ from critech.screening.model import (
     OVERALL,
     CertificateEntry,
     ScreeningModel,
+    binomial_tail,
     lower_bound,
     upper_bound,
 )
@@ -130,7 +131,7 @@ def fixed_sequence(positive_scores: FloatArray, target: float) -> float | None:
     allowed = None
     for cutoff in GRID:
         found = int((positive_scores >= cutoff).sum())
-        if lower_bound(found, len(positive_scores), CONFIDENCE) < target:
+        if binomial_tail(found, len(positive_scores), target) > 1 - CONFIDENCE:
             break
         allowed = cutoff
     return allowed
@@ -159,12 +160,17 @@ def entry(
 def positives_needed(positives: int, misses: int, target: float) -> int:
     """Return how many more positives, all found, would certify the target recall: 59 in all for
     0.95 without a miss, 299 for 0.99."""
-    n = positives + 1
-    while lower_bound(n - misses, n, CONFIDENCE) < target:
-        n = n + 1 if n < 400 else int(n * 1.02) + 1
-    while n > positives + 1 and lower_bound(n - 1 - misses, n - 1, CONFIDENCE) >= target:
-        n -= 1
-    return n - positives
+
+    def shown(n: int) -> bool:
+        return binomial_tail(n - misses, n, target) <= 1 - CONFIDENCE
+
+    low, high = positives, 2 * positives + 2
+    while not shown(high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if shown(middle) else (middle, high)
+    return high - positives
 
 
 def _cut_matrix(
@@ -179,7 +185,7 @@ def _cut_matrix(
 
 def _overall(data: Calibrating, cuts: FloatArray, target: float) -> list[CertificateEntry]:
     """Return the entries for a filing in any field: it is found when any field is flagged."""
-    flagged: npt.NDArray[np.bool_] = (data.scores >= cuts).any(axis=1)
+    flagged = np.any(data.scores >= cuts, axis=1, keepdims=True)[:, 0]
     entries = []
     for language in (ALL, *LANGUAGES):
         rows = data.in_a_field & _in_language(data, language)

@@ -1,4 +1,4 @@
-"""``critech labels``: list, show, check, export, ipc."""
+"""``critech labels``: list, show, check, export, ipc; diff and crosswalk have their own modules."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import json
 import sys
 from collections.abc import Sequence
 
+from critech.commands import labels_crosswalk, labels_diff
 from critech.commands.arguments import date_argument
 from critech.errors import CritechError, InputError
 from critech_labels import (
     TAXONOMY_IDS,
     Label,
+    Taxonomy,
     TaxonomyError,
     load_taxonomies,
     load_taxonomy,
@@ -50,6 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     ipc.add_argument("--json", action="store_true")
     ipc.set_defaults(action=_ipc)
+    labels_diff.add_parser(commands)
+    labels_crosswalk.add_parser(commands)
     return parser
 
 
@@ -81,7 +85,18 @@ def _show(args: argparse.Namespace) -> int:
     for kind, lines in (("source", taxonomy.sources), ("note", taxonomy.notes)):
         for line in lines:
             print(f"{kind:<13} {line}")
+    _print_coverage(taxonomy)
     return 0
+
+
+def _print_coverage(taxonomy: Taxonomy) -> None:
+    if taxonomy.coverage:
+        text = taxonomy.coverage.text
+        print(f"coverage      {taxonomy.coverage.status}. {text.en}\n              {text.ja}")
+    for pointer in taxonomy.pointers:
+        print(f"pointer       {pointer.date} {pointer.citation}: {pointer.what.en}")
+        print(f"              {', '.join(pointer.eccns)}")
+        print(f"              near {', '.join(pointer.labels) or 'no label'}")
 
 
 def _print_label(label: Label) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from critech import Classifier
 from critech.results import NOTICE
 from critech_service.problems import UnicodeJSONResponse
 
@@ -14,9 +15,11 @@ router = APIRouter(tags=["model"])
 @router.get("/v1/model", summary="The bundle in use")
 async def model(request: Request) -> Response:
     """Return name, version and digest of the bundle, its files with their checksums, how it was
-    trained, and its held-out metrics with sample sizes."""
-    classifier = request.app.state.classifier
+    trained, its held-out metrics with sample sizes, and for screening the cut-offs, the fusion of
+    rule and text and the recall certificate."""
+    classifier: Classifier = request.app.state.classifier
     bundle = classifier.bundle
+    screening = bundle.screening
     return UnicodeJSONResponse(
         {
             **classifier.model.as_dict(),
@@ -25,6 +28,7 @@ async def model(request: Request) -> Response:
             "files": bundle.manifest["files"],
             "training": bundle.manifest.get("training", {}),
             "metrics": bundle.metrics,
+            "screening": None if screening is None else screening.as_dict(),
             "taxonomies": [{"id": t.id, "version": t.version} for t in bundle.taxonomies],
             "notice": dict(NOTICE),
         }

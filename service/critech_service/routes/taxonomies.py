@@ -1,30 +1,45 @@
-"""``GET /v1/taxonomies``: the labels that results refer to, as the bundle holds them."""
+"""``GET /v1/taxonomies`` and ``/v1/crosswalk``: the labels that results refer to.
+
+They are shown as the bundle holds them, or, with ``as_of``, in the version in force on that date.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import datetime as dt
+from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import Response
 
+from critech import Classifier
+from critech.errors import InputError
 from critech_labels import Label, Taxonomy, TaxonomyError
+from critech_labels.crosswalk import correspondences, read_crosswalk
 from critech_labels.export import snapshot
 from critech_service.problems import NOT_FOUND_RESPONSE, UnicodeJSONResponse
+from critech_service.schemas import DateIn
 
 router = APIRouter(tags=["taxonomies"])
 
+AsOf = Annotated[
+    DateIn | None, Query(description="The versions in force on this date, YYYY-MM-DD.")
+]
+LabelId = Annotated[
+    str | None, Query(max_length=60, description="Label id, such as jp-secret-patent-25:10.")
+]
+
 
 @router.get("/v1/taxonomies", summary="List the taxonomies")
-async def list_taxonomies(request: Request) -> Response:
+async def list_taxonomies(request: Request, as_of: AsOf = None) -> Response:
     """Return every taxonomy without its labels: instrument, authority, version, counts."""
-    found = [_head(taxonomy) for taxonomy in _taxonomies(request).values()]
+    found = [_head(taxonomy) for taxonomy in _taxonomies(request, as_of).values()]
     return UnicodeJSONResponse({"taxonomies": found})
 
 
 @router.get("/v1/taxonomies/{taxonomy_id}", summary="One taxonomy", responses=NOT_FOUND_RESPONSE)
-async def one_taxonomy(taxonomy_id: str, request: Request) -> Response:
+async def one_taxonomy(taxonomy_id: str, request: Request, as_of: AsOf = None) -> Response:
     """Return a taxonomy with all its labels, sub-items after their category."""
-    taxonomy = _find(request, taxonomy_id)
+    taxonomy = _find(request, taxonomy_id, as_of)
     return UnicodeJSONResponse({**_head(taxonomy), "labels": snapshot(taxonomy)["labels"]})
 
 
@@ -33,10 +48,10 @@ async def one_taxonomy(taxonomy_id: str, request: Request) -> Response:
     summary="One label",
     responses=NOT_FOUND_RESPONSE,
 )
-async def one_label(taxonomy_id: str, code: str, request: Request) -> Response:
+async def one_label(taxonomy_id: str, code: str, request: Request, as_of: AsOf = None) -> Response:
     """Return a label with its definition, terms, source and, for the secret-patent fields, its IPC
     rules; a category comes with its sub-items."""
-    taxonomy = _find(request, taxonomy_id)
+    taxonomy = _find(request, taxonomy_id, as_of)
     try:
         label = taxonomy.label(code)
     except TaxonomyError:
@@ -53,13 +68,36 @@ def _with_children(taxonomy: Taxonomy, label: Label) -> dict[str, Any]:
     }
 
 
-def _taxonomies(request: Request) -> dict[str, Taxonomy]:
-    found: dict[str, Taxonomy] = request.app.state.classifier.taxonomies
-    return found
+@router.get("/v1/crosswalk", summary="Correspondences between the taxonomies")
+async def crosswalk(label: LabelId = None) -> Response:
+    """Return which labels of different taxonomies correspond, how and why: all of them, each pair
+    once, or, with `label`, those of one label. Editorial work, no determination."""
+    whole = read_crosswalk()
+    try:
+        entries = whole.entries if label is None else correspondences(label)
+    except TaxonomyError:
+        raise InputError("label", "is no label id such as jp-secret-patent-25:10") from None
+    return UnicodeJSONResponse(
+        {
+            "status": whole.status,
+            "as_of": whole.as_of.isoformat(),
+            "notice": whole.notice.as_dict(),
+            "versions": dict(whole.versions),
+            "entries": [entry.as_dict() for entry in entries],
+            "unmatched": [
+                {"label": name, "why": why.as_dict()} for name, why in whole.unmatched.items()
+            ],
+        }
+    )
 
 
-def _find(request: Request, taxonomy_id: str) -> Taxonomy:
-    known = _taxonomies(request)
+def _taxonomies(request: Request, as_of: dt.date | None) -> dict[str, Taxonomy]:
+    classifier: Classifier = request.app.state.classifier
+    return classifier.taxonomies_as_of(as_of)
+
+
+def _find(request: Request, taxonomy_id: str, as_of: dt.date | None) -> Taxonomy:
+    known = _taxonomies(request, as_of)
     if taxonomy_id not in known:
         raise HTTPException(404, f"No such taxonomy; there are {', '.join(known)}.")
     return known[taxonomy_id]
