@@ -28,7 +28,10 @@ def field(
     calibrated: bool = True,
     code: str = "03",
 ) -> FieldSignals:
-    return FieldSignals(code, conditional, rule, topic, text, calibrated)  # type: ignore[arg-type]
+    """Return signals whose words are strings of their own, as those read from a request are: a
+    comparison by identity would not find them equal."""
+    words = [bytes(word, "ascii").decode() for word in (rule, topic, text)]
+    return FieldSignals(code, conditional, *words, calibrated)  # type: ignore[arg-type]
 
 
 def weigh_one(
