@@ -22,11 +22,13 @@ SHORT_TEXT_TOKENS = 8
 class Scored:
     """What one text gives. ``logits`` and ``scores`` (their logistic function) are float32
     [n_labels], no category below its sub-items; ``decisions`` stand in the same label order;
-    ``vector`` is the text's unit vector. ``coverage`` is the share of its tokens and token pairs
+    ``vector`` is the text's unit vector. ``language`` is the one declared, or that of the script,
+    which ``script`` is in any case. ``coverage`` is the share of its tokens and token pairs
     known from training; with ``coverage_floor`` above it the text is out of distribution, and no
     label is assigned."""
 
     language: Language
+    script: Language
     tokens_seen: int
     tokens_total: int
     logits: FloatArray
@@ -58,12 +60,20 @@ class Scored:
                     f"{self.tokens_total} tokens were read",
                 )
             )
-        if self.language == "und":
+        if self.script == "und":
             warnings.append(
                 TextWarning(
                     "language_unsupported",
                     "the text is neither English nor Japanese by its script; scores are not "
                     "calibrated",
+                )
+            )
+        elif self.language != self.script:
+            warnings.append(
+                TextWarning(
+                    "language_mismatch",
+                    f"the text is declared {self.language!r} and {self.script!r} by its script; "
+                    "the scores are those for the declared language",
                 )
             )
         if self.out_of_distribution:
@@ -97,7 +107,8 @@ class Scorer:
 
     def score(self, text: str, language: Language | None = None) -> Scored:
         """Return scores and decisions of all labels for a cleaned, non-empty text."""
-        language = language or detect_language(text)
+        script = detect_language(text)
+        language = language or script
         embedding = self.encoder.embed(text)
         margins = self.bundle.heads.margins(embedding.vector, embedding.token_ids)
         logits = lift_parents(self.bundle.calibration.logits(margins, language), self._parents)
@@ -105,6 +116,7 @@ class Scorer:
         row = LANGUAGE_ROW[language]
         scored = Scored(
             language=language,
+            script=script,
             tokens_seen=embedding.tokens_seen,
             tokens_total=embedding.tokens_total,
             logits=logits,
@@ -122,7 +134,7 @@ class Scorer:
         """Return whether a score of this text rests on a fit of the label's own."""
         row = LANGUAGE_ROW[scored.language]
         return (
-            scored.language != "und"
+            scored.script != "und"
             and not scored.out_of_distribution
             and bool(self.bundle.calibration.fitted[row, position])
         )

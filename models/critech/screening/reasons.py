@@ -68,6 +68,10 @@ REASONS: dict[str, tuple[str, str]] = {
         "Part of the text is neither English nor Japanese.",
         "文面の一部が英語でも日本語でもない。",
     ),
+    "language_mismatch": (
+        "The text is in another language than the one declared.",
+        "文面の言語が申告された言語と異なる。",
+    ),
     "short_text": (
         "The text is too short to judge a technology by.",
         "文面が短く、技術を判断するには足りない。",
@@ -75,6 +79,12 @@ REASONS: dict[str, tuple[str, str]] = {
     "ipc_unreadable": (
         "Some of the given IPC symbols could not be read.",
         "与えられたIPC記号の一部を読み取れない。",
+    ),
+    "already_public": (
+        "The invention is said to be public: the file need not be sent where a review is clearly "
+        "needless (Act art. 66(1)), and the ban on filing abroad does not apply (art. 78(1)).",
+        "発明は公になっているとされる。保全審査が明らかに不要であれば送付を要せず（法第66条第1項）、"
+        "外国出願の禁止も及ばない（法第78条第1項）。",
     ),
     "filed_before_system": (
         "The filing date is before the system came into force.",

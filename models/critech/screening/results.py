@@ -143,7 +143,8 @@ class FilingResult:
     out_of_distribution: bool
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the JSON form. ``dates`` is None without a filing date."""
+        """Return the JSON form. ``dates`` is None without a filing date, or with
+        one from before the system."""
         law = non_disclosure_law()
         dates = None
         if self.deadlines is not None:

@@ -30,10 +30,18 @@ from critech.screening.verdict import (
     conclude,
     weigh,
 )
-from critech_labels import IpcMatch, Label, Taxonomy, match_fields
+from critech_labels import IpcMatch, Label, Taxonomy, match_fields, parse_symbols
 from critech_labels.law import deadlines, non_disclosure_law
 from critech_labels.matcher import FieldMatch
 
+UNREADABLE = (
+    "truncated",
+    "out_of_distribution",
+    "language_unsupported",
+    "language_mismatch",
+    "short_text",
+)
+UNRELIABLE = frozenset(UNREADABLE) - {"truncated"}
 LANGUAGE_NAME = {"en": "en", "ja": "ja", "und": "en"}
 
 
@@ -156,11 +164,13 @@ class _Draft:
         self.readings = readings
         self.as_of = as_of
         self.taxonomy: Taxonomy = classifier.taxonomies_as_of(as_of)[SECRET_PATENTS]
-        self.ipc: IpcMatch = match_fields(filing.ipc, taxonomy=self.taxonomy)
-        self.unreliable = any(
-            reading.scored.out_of_distribution or reading.scored.language == "und"
-            for reading in readings
+        symbols = parse_symbols(filing.ipc)
+        self.has_symbols = any(not symbol.is_cpc_only for symbol in symbols.symbols)
+        self.ipc: IpcMatch = match_fields(symbols, taxonomy=self.taxonomy)
+        self.warnings = tuple(
+            dict.fromkeys(warning for r in readings for warning in r.scored.warnings())
         )
+        self.unreliable = any(warning.code in UNRELIABLE for warning in self.warnings)
         self.best = {label.code: self._best_reading(label) for label in self.taxonomy.labels}
         self.texts = {label.code: self._text(label) for label in self.taxonomy.labels}
         self.rules = {label.code: self._rule(label) for label in self.taxonomy.labels}
@@ -201,7 +211,7 @@ class _Draft:
     def _rule(self, label: Label) -> RuleResult:
         found = next((field for field in self.ipc.fields if field.code == label.code), None)
         if found is None:
-            met: Rule = "none" if self.filing.ipc else "not_given"
+            met: Rule = "none" if self.has_symbols else "not_given"
             return RuleResult(met, (), (), self.ipc.edition, "not_limited", None)
         topic, words = self._topic(found)
         return RuleResult(found.match, found.items, found.symbols, self.ipc.edition, topic, words)
@@ -256,6 +266,8 @@ class _Draft:
         before = filed is not None and filed < non_disclosure_law().in_force_from
         verdict = conclude(standings, unsettled, before)
         general = [*unsettled, "filed_before_system"] if before else unsettled
+        if self.filing.already_public == "yes" and verdict != "no_indication":
+            general = [*general, "already_public"]
         reasons = [describe(code, None) for code in general]
         reasons += [
             describe(code, standing.code) for standing in standings for code in standing.reasons
@@ -268,17 +280,15 @@ class _Draft:
             reasons=tuple(reasons),
             tokens_seen=sum(reading.scored.tokens_seen for reading in self.readings),
             tokens_total=sum(reading.scored.tokens_total for reading in self.readings),
-            warnings=tuple(
-                dict.fromkeys(w for reading in self.readings for w in reading.scored.warnings())
-            ),
+            warnings=self.warnings,
             fields=tuple(self._field(label, evidence) for label in self.shown()),
             ipc={
-                "given": bool(self.filing.ipc),
+                "given": self.has_symbols,
                 "edition": self.ipc.edition,
                 "malformed": list(self.ipc.malformed),
                 "cpc_only": list(self.ipc.cpc_only),
             },
-            deadlines=None if filed is None else deadlines(filed),
+            deadlines=None if filed is None or before else deadlines(filed),
             foreign_filing=self._foreign_filing(verdict),
             as_of=None if self.as_of is None else self.as_of.isoformat(),
             out_of_distribution=any(r.scored.out_of_distribution for r in self.readings),
@@ -286,12 +296,8 @@ class _Draft:
 
     def _unsettled(self) -> list[str]:
         """Return the reasons for which the filing as a whole cannot be settled."""
-        codes = {w.code for reading in self.readings for w in reading.scored.warnings()}
-        found: list[str] = [
-            code
-            for code in ("truncated", "out_of_distribution", "language_unsupported", "short_text")
-            if code in codes
-        ]
+        codes = {warning.code for warning in self.warnings}
+        found = [code for code in UNREADABLE if code in codes]
         if self.ipc.malformed:
             found.append("ipc_unreadable")
         return found

@@ -111,7 +111,8 @@ def test_the_table_is_well_formed() -> None:
         assert case.keys() <= known, case["id"]
         assert case["why"].strip(), case["id"]
         assert {"verdict", "foreign_filing"} <= case["expect"].keys() <= EXPECTED, case["id"]
-        assert ("filing_date" in case) == ("dates" in case["expect"]), case["id"]
+        dated = case.get("filing_date", dt.date.min) >= START
+        assert dated == ("dates" in case["expect"]), case["id"]
         assert {reason["code"] for reason in case["expect"].get("reasons", [])} <= REASONS.keys()
 
 
@@ -164,7 +165,7 @@ COVERED: dict[str, Callable[[Case], bool]] = {
     ),
     "symbols malformed alone": lambda c: "ipc_unreadable" in reasons(c) and not hits(c),
     "symbols of the CPC alone, in a field": lambda c: (
-        all_cpc_only(c) and "text_without_rule" in reasons(c)
+        all_cpc_only(c) and "ipc_not_given" in reasons(c)
     ),
     "symbols of the CPC alone, civil": lambda c: all_cpc_only(c) and not c["expect"].get("fields"),
     "symbols below a listed one": lambda c: "rule_by_subgroup_only" in reasons(c),
