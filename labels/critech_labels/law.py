@@ -19,6 +19,8 @@ import yaml
 
 from critech_labels.texts import Bilingual, TaxonomyError, Terms
 
+_DASHES = re.compile(r"[\u2010-\u2015\u2212\ufe63\uff0d]")
+
 
 @dataclass(frozen=True)
 class Condition:
@@ -27,6 +29,18 @@ class Condition:
     id: str
     order: str
     text: Bilingual
+
+
+@dataclass(frozen=True)
+class Release:
+    """An event that ends the ban on filing abroad."""
+
+    article: str
+    text: Bilingual
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the JSON form."""
+        return {"article": self.article, "text": self.text.as_dict()}
 
 
 @dataclass(frozen=True)
@@ -67,10 +81,15 @@ class Topic:
     terms: Terms
 
     def is_in(self, text: str) -> bool:
-        """Return whether a cleaned text names the topic. English terms count as whole words, in
-        any case, with a hyphen or a blank inside; a mention is enough, whatever it says."""
-        lowered = text.lower()
-        return any(term in text for term in self.terms.ja) or any(
+        """Return whether a cleaned text names the topic. A mention is enough, whatever it says.
+
+        English terms count in any case, with any dash, a blank or nothing between their words, and
+        with a mass number before them; Japanese ones with blanks inside and with large or small
+        kana.
+        """
+        lowered = _DASHES.sub("-", text.lower())
+        joined = _large_kana("".join(text.split()))
+        return any(_large_kana(term) in joined for term in self.terms.ja) or any(
             re.search(_whole_words(term), lowered) for term in self.terms.en
         )
 
@@ -85,6 +104,7 @@ class NonDisclosureLaw:
     conditions: tuple[Condition, ...]
     deadlines: tuple[DeadlineRule, ...]
     counting: Bilingual
+    releases: tuple[Release, ...]
     citations: Mapping[str, Mapping[str, str]]
     topics: tuple[Topic, ...]
 
@@ -116,6 +136,9 @@ def non_disclosure_law() -> NonDisclosureLaw:
             for item in raw["deadlines"]
         ),
         counting=Bilingual(**raw["counting"]),
+        releases=tuple(
+            Release(item["article"], Bilingual(**item["text"])) for item in raw["releases"]
+        ),
         citations=raw["citations"],
         topics=tuple(
             Topic(
@@ -129,7 +152,11 @@ def non_disclosure_law() -> NonDisclosureLaw:
 
 def _whole_words(term: str) -> str:
     parts = (re.escape(part) for part in re.split(r"[ -]", term.lower()))
-    return rf"(?<![a-z0-9]){'[ -]?'.join(parts)}(?![a-z0-9])"
+    return rf"(?<![a-z]){'[ -]?'.join(parts)}(?![a-z0-9])"
+
+
+def _large_kana(text: str) -> str:
+    return text.replace("ッ", "ツ")
 
 
 def last_day_of_period(event: dt.date, months: int) -> dt.date:

@@ -128,6 +128,29 @@ def match_fields(
     )
 
 
+def too_coarse(parsed: ParsedSymbols, taxonomy: Taxonomy) -> frozenset[str]:
+    """Return the codes of fields that symbols could meet, were they given in full: some part of a
+    rule is met only by a symbol that stands above a listed one (``F42B`` above ``F42B15``)."""
+    usable = [symbol for symbol in parsed.symbols if not symbol.is_cpc_only]
+    return frozenset(
+        label.code
+        for label in taxonomy.labels
+        for rule in label.ipc_rules
+        if all(any(_may_meet(s, e) for s in usable for e in part) for part in _listed(rule))
+        and not all(any(_is_exact(s, e) for s in usable for e in part) for part in _listed(rule))
+    )
+
+
+def _may_meet(symbol: IpcSymbol, listed: IpcSymbol) -> bool:
+    """Return whether a symbol meets a listed one, or stands above it."""
+    if _is_exact(symbol, listed):
+        return True
+    if symbol.group is None:
+        return listed.subclass.startswith(symbol.subclass)
+    same = (symbol.subclass, symbol.group) == (listed.subclass, listed.group)
+    return same and symbol.subgroup is None and listed.subgroup is not None
+
+
 @lru_cache(maxsize=16)
 def _named_by_item(rules: tuple[IpcRule, ...]) -> dict[int | None, frozenset[IpcSymbol]]:
     """Return for each item every symbol with a stroke that it names, in whichever field."""

@@ -27,7 +27,7 @@ Mapper = Callable[[Callable[[T], R], Iterable[T]], Iterable[R]]
 
 SCORE_DECIMALS = 6
 MAX_SPANS = 24
-CALLS_PER_PASSAGE = 64
+CALLS_PER_PASSAGE = 32
 LEAST_SPANS = 3
 SHOWN_SPANS = 3
 SIMILAR = 2
@@ -95,6 +95,7 @@ class Explainer:
     ) -> list[dict[str, tuple[Evidence, ...]]]:
         """Return for each request the evidence by label id, strongest first. ``run`` maps a
         function over tasks; a pool's ``map`` serves."""
+        requests = list(run(self._readable, requests))
         spans = [self._candidates(request) for request in requests]
         tasks = [
             (request, span)
@@ -117,6 +118,24 @@ class Explainer:
             {label.id: tuple(next(described) for _ in found) for label, found in by_label}
             for by_label in chosen
         ]
+
+    def _readable(self, request: Request) -> Request:
+        """Return a request for what the encoder reads of its passage: of a text that was cut, the
+        spans up to the cut, scored again by themselves. Else text behind the cut would move up
+        when a span is left out."""
+        if not request.labels or not request.scored.truncated:
+            return request
+        count, last = 0, None
+        for span in request.passage.spans():
+            count += len(self._scorer.encoder.token_ids(clean_text(request.passage.quote(span))))
+            if count > request.scored.tokens_seen:
+                break
+            last = span
+        if last is None:
+            return Request(request.passage, request.scored, ())
+        passage = request.passage.until(last)
+        scored = self._scorer.score(passage.text(), request.scored.language)
+        return Request(passage, scored, request.labels)
 
     def _candidates(self, request: Request) -> list[Span]:
         """Return the spans to leave out: all, or, where that would cost too much, those with the

@@ -56,6 +56,15 @@ class Passage:
         rest = clean_text("\n".join(parts))
         return rest if any(char.isalnum() for char in rest) else ""
 
+    def until(self, span: Span) -> Passage:
+        """Return the passage cut off behind a span."""
+        kept: list[Section] = []
+        for section in self.sections:
+            if section.name == span.section:
+                return Passage((*kept, Section(section.name, section.text[: span.end])))
+            kept.append(section)
+        return self
+
     def quote(self, span: Span) -> str:
         """Return the characters of a span, as given."""
         text = next(section.text for section in self.sections if section.name == span.section)

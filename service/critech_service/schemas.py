@@ -14,7 +14,7 @@ MAX_TITLE = 2_000
 MAX_TEXT = 500_000
 MAX_SYMBOLS = 64
 MAX_SYMBOL_TEXT = 200
-_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 EXAMPLE_EN: dict[str, Any] = {
     "id": "A-1",

@@ -130,7 +130,7 @@ class TopicLimitOut(BaseModel):
 class IpcRuleOut(BaseModel):
     """How the given symbols meet the items of a field."""
 
-    met: Literal["exact", "subgroup", "none", "not_given"]
+    met: Literal["exact", "subgroup", "other_edition", "coarse", "none", "not_given"]
     items: list[int] = Field(description="Items of Order art. 12(1).", examples=[[23]])
     symbols: list[str] = Field(examples=[["F02K7/14"]])
     edition: str = Field(examples=["2025-01-01"])
@@ -171,6 +171,9 @@ class AdditionalConditionOut(BaseModel):
 
     required: bool
     state: Literal["not_required", "met", "not_met", "unknown"]
+    waiver: Literal["none", "met", "unsettled"] = Field(
+        description="Whether a field without condition makes it needless (Order art. 12(2))."
+    )
     basis: list[str] = Field(description="Conditions answered yes.")
     waived_by: list[str] = Field(
         description="Fields met that need no condition, so that none is needed (Order art. 12(2))."
@@ -220,6 +223,13 @@ class DatesOut(BaseModel):
     counting: Title
 
 
+class ReleaseOut(BaseModel):
+    """What ends the ban on filing abroad."""
+
+    article: str
+    text: Title
+
+
 class ForeignFilingOut(BaseModel):
     """Whether the ban on filing abroad is indicated (Act art. 78)."""
 
@@ -227,6 +237,16 @@ class ForeignFilingOut(BaseModel):
     invented_in_japan: AnswerIn
     already_public: AnswerIn
     citations: list[str]
+    ends_by: list[ReleaseOut]
+
+
+class FilingProvenanceOut(BaseModel):
+    """The edition of the order that a filing was held against, and how far it was verified."""
+
+    taxonomy: str
+    version: str
+    read_as_of: str
+    verification: str
 
 
 class FilingOut(BaseModel):
@@ -243,7 +263,11 @@ class FilingOut(BaseModel):
     ipc: GivenIpcOut
     dates: DatesOut | None
     foreign_filing: ForeignFilingOut
+    uncalibrated_fields: list[str] = Field(
+        description="Fields with too few examples behind their score to be met by it."
+    )
     as_of: str | None
+    provenance: FilingProvenanceOut
 
 
 class CertificateOut(BaseModel):
@@ -251,13 +275,13 @@ class CertificateOut(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    status: Literal["certified", "no_certificate"]
+    status: Literal["certified", "no_certificate", "void"]
 
 
 class ProvenanceOut(BaseModel):
     """Where the results come from."""
 
-    taxonomy: dict[str, str]
+    taxonomy: str
     order_consolidated_to: str
     law_as_of: str
     bundle_digest: str

@@ -57,7 +57,7 @@ def test_choosing_the_cutoff_keeps_the_guarantee(positives: int) -> None:
     target = 0.90
     broken = chosen = 0
     for _ in range(SIMULATIONS):
-        cutoff = fixed_sequence(rng.beta(2.0, 1.0, positives), target)
+        cutoff = fixed_sequence(rng.beta(2.0, 1.0, positives), target, 0.95)
         if cutoff is not None:
             chosen += 1
             broken += 1 - cutoff**2 < target  # P(score >= cutoff) for beta(2, 1)
@@ -87,7 +87,7 @@ def test_a_stream_of_negatives_certifies_nothing_and_raises_nothing() -> None:
         assert {e.status for e in entries} == {"no_certificate"}
         assert {e.needed for e in entries} == {59}
         assert model.cutoffs == MODEL.cutoffs
-    bought = budget(data, TAXONOMY, MODEL, 20)
+    bought = budget(data, data, TAXONOMY, MODEL, 20)
     assert (bought.found, bought.positives, bought.interval) == (0, 0, (0.0, 1.0))
 
 
@@ -128,12 +128,12 @@ def test_a_budget_reads_the_best_first() -> None:
     strengths[[10, 20, 30], 0] = 2
     scores[[10, 20], 0] = 0.8
     data = calibrating(scores, strengths)
-    bought = budget(data, TAXONOMY, MODEL, 2)
+    bought = budget(data, data, TAXONOMY, MODEL, 2)
     assert (bought.found, bought.positives) == (2, 3)
     low, high = bought.interval
     assert low < 2 / 3 < high
     with pytest.raises(InputError, match="budget"):
-        budget(data, TAXONOMY, MODEL, 51)
+        budget(data, data, TAXONOMY, MODEL, 51)
 
 
 def test_a_text_out_of_distribution_is_counted() -> None:

@@ -8,6 +8,7 @@ taken (Maurer, Hothorn and Lehmacher 1995).
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,7 +34,9 @@ from critech_training.evaluate import GoldText, text_language
 from critech_training.screening_fit import field_positions
 
 CONFIDENCE = 0.95
+CHOSEN = "fixed-sequence testing"
 LANGUAGES = ("en", "ja")
+LANGUAGE_ROWS = {"en": 0, "ja": 1, "und": -1}
 ALL = "all"
 # cut-offs as log-odds, fixed before any data is seen: 0.001 to 0.9 in equal steps
 GRID = tuple(
@@ -47,7 +50,8 @@ FloatArray = npt.NDArray[np.float64]
 @dataclass(frozen=True)
 class Calibrating:
     """Scores of a calibration set on the 25 fields: float64 [n_texts, n_fields], strengths int8 of
-    the same shape, language row (0 English, 1 Japanese) and whether out of distribution."""
+    the same shape, language row (0 English, 1 Japanese, -1 neither) and how many texts are out of
+    distribution."""
 
     scores: FloatArray
     strengths: npt.NDArray[np.int8]
@@ -63,11 +67,12 @@ class Calibrating:
 
 @dataclass(frozen=True)
 class Budget:
-    """Which share of the filings in a field the ``reviews`` best-ranked texts hold: ``found`` of
-    ``positives``, with an exact two-sided 95 % interval."""
+    """What ``reviews`` of ``n_pool`` texts of a stream buy: ``found`` of the ``positives`` of the
+    calibration set rank as high as the last text reviewed, with an exact two-sided 95 % interval
+    of the recall."""
 
     reviews: int
-    n_texts: int
+    n_pool: int
     positives: int
     found: int
     interval: tuple[float, float]
@@ -84,7 +89,7 @@ def measure(classifier: Classifier, texts: Sequence[GoldText]) -> Calibrating:
     return Calibrating(
         scores=np.stack([one.scores[fields] for one in scored]).astype(np.float64),
         strengths=strengths([text.labels for text in texts], order)[:, fields],
-        language_rows=np.array([1 if one.language == "ja" else 0 for one in scored]),
+        language_rows=np.array([LANGUAGE_ROWS[one.script] for one in scored]),
         n_out_of_distribution=sum(one.out_of_distribution for one in scored),
     )
 
@@ -98,19 +103,22 @@ def certify(
 ) -> tuple[ScreeningModel, list[CertificateEntry]]:
     """Return the screening model with its cut-offs, chosen anew if ``choose``, and the entries.
 
-    Chosen cut-offs are one per language for all fields, at which filings in any field are found
-    with the target recall, and lower ones for single labels that have enough positives for a
-    certificate of their own. Without enough positives the old cut-off stands, uncertified.
+    Chosen cut-offs are one per language for all fields, at which filings are found by a field of
+    their own with the target recall, and lower ones for single labels that have enough positives
+    for a certificate of their own. Without enough positives the old cut-off stands, uncertified.
+    The two languages share the error of the entry over both, so each is tested at half of it. For
+    a cut-off chosen on these very texts no more than the target is claimed as bound.
     """
     cutoffs = {language: dict(model.cutoffs[language]) for language in LANGUAGES}
     if choose:
         for row, language in enumerate(LANGUAGES):
             here = data.language_rows == row
-            best = data.scores[here & data.in_a_field].max(axis=1)
-            common = fixed_sequence(best, target_recall)
+            own_scores = np.where(data.strengths == POSITIVE, data.scores, -np.inf)
+            best = own_scores[here & data.in_a_field].max(axis=1)
+            common = fixed_sequence(best, target_recall, 1 - (1 - CONFIDENCE) / len(LANGUAGES))
             for at, label in enumerate(taxonomy.labels):
                 own = data.scores[here & (data.strengths[:, at] == POSITIVE), at]
-                single = fixed_sequence(own, target_recall)
+                single = fixed_sequence(own, target_recall, CONFIDENCE)
                 found = [cut for cut in (common, single) if cut is not None]
                 if found:
                     cutoffs[language][label.code] = min(found)
@@ -118,20 +126,21 @@ def certify(
     entries = [*_overall(data, cuts, target_recall), *_single(data, taxonomy, cuts, target_recall)]
     rule = model.cutoff_rule
     if choose:
-        rule = (
-            f"fixed-sequence testing for a recall of {target_recall} on the calibration set of the "
-            "certificate"
-        )
+        entries = [
+            dataclasses.replace(one, lower_bound=min(one.lower_bound, target_recall))
+            for one in entries
+        ]
+        rule = f"{CHOSEN} for a recall of {target_recall} on the calibration set of the certificate"
     return ScreeningModel(model.fusion, cutoffs, rule, model.certificate), entries
 
 
-def fixed_sequence(positive_scores: FloatArray, target: float) -> float | None:
+def fixed_sequence(positive_scores: FloatArray, target: float, confidence: float) -> float | None:
     """Return the highest cut-off of ``GRID`` that fixed-sequence testing allows at the target
     recall, or None when even the lowest one cannot be certified."""
     allowed = None
     for cutoff in GRID:
         found = int((positive_scores >= cutoff).sum())
-        if binomial_tail(found, len(positive_scores), target) > 1 - CONFIDENCE:
+        if binomial_tail(found, len(positive_scores), target) > 1 - confidence:
             break
         allowed = cutoff
     return allowed
@@ -151,7 +160,7 @@ def entry(
         threshold=threshold,
         positives=positives,
         misses=positives - found,
-        lower_bound=round(bound, 6),
+        lower_bound=math.floor(bound * 1e6) / 1e6,
         status="certified" if certified else "no_certificate",
         needed=0 if certified else positives_needed(positives, positives - found, target),
     )
@@ -180,17 +189,19 @@ def _cut_matrix(
     by_row = np.array(
         [[cutoffs[lang][label.code] for label in taxonomy.labels] for lang in LANGUAGES]
     )
-    return np.asarray(by_row[data.language_rows], dtype=np.float64)
+    return np.asarray(by_row[np.maximum(data.language_rows, 0)], dtype=np.float64)
 
 
 def _overall(data: Calibrating, cuts: FloatArray, target: float) -> list[CertificateEntry]:
-    """Return the entries for a filing in any field: it is found when any field is flagged."""
-    flagged = np.any(data.scores >= cuts, axis=1, keepdims=True)[:, 0]
+    """Return the entries for a filing in any field: it is found when a field of its own is
+    flagged."""
+    own = (data.scores >= cuts) & (data.strengths == POSITIVE)
+    found = np.any(own, axis=1, keepdims=True)[:, 0]
     entries = []
     for language in (ALL, *LANGUAGES):
         rows = data.in_a_field & _in_language(data, language)
         entries.append(
-            entry((OVERALL, language, None), int(flagged[rows].sum()), int(rows.sum()), target)
+            entry((OVERALL, language, None), int(found[rows].sum()), int(rows.sum()), target)
         )
     return entries
 
@@ -213,24 +224,31 @@ def _single(
 
 def _in_language(data: Calibrating, language: str) -> npt.NDArray[np.bool_]:
     if language == ALL:
-        return np.ones(len(data.language_rows), dtype=np.bool_)
+        return np.greater_equal(data.language_rows, 0)
     return np.equal(data.language_rows, LANGUAGES.index(language))
 
 
-def budget(data: Calibrating, taxonomy: Taxonomy, model: ScreeningModel, reviews: int) -> Budget:
-    """Return what a number of reviews buys when texts are read by their best field, measured by
-    how far its log-odds are above the cut-off; ties count by input order."""
-    if not 1 <= reviews <= len(data.scores):
-        raise InputError("--budget", f"must be 1 to {len(data.scores)}, the number of texts")
-    cutoffs = {language: dict(model.cutoffs[language]) for language in LANGUAGES}
-    cuts = _cut_matrix(data, taxonomy, cutoffs)
-    above = (_logit(data.scores) - _logit(cuts)).max(axis=1)
-    chosen = np.argsort(-above, kind="stable")[:reviews]
+def budget(
+    data: Calibrating, pool: Calibrating, taxonomy: Taxonomy, model: ScreeningModel, reviews: int
+) -> Budget:
+    """Return what a number of reviews of a pool buys when texts are read by their best field first,
+    measured by how far its log-odds are above the cut-off. The pool stands for the stream that the
+    reviews are taken from; its labels are not looked at."""
+    if not 1 <= reviews <= len(pool.scores):
+        raise InputError("--budget", f"must be 1 to {len(pool.scores)}, the texts of the pool")
+    last = np.sort(_above(pool, taxonomy, model))[-reviews]
     positives = int(data.in_a_field.sum())
-    found = int(data.in_a_field[chosen].sum())
+    found = int((_above(data, taxonomy, model)[data.in_a_field] >= last).sum())
     side = 1 - (1 - CONFIDENCE) / 2
     interval = (lower_bound(found, positives, side), upper_bound(found, positives, side))
-    return Budget(reviews, len(data.scores), positives, found, interval)
+    return Budget(reviews, len(pool.scores), positives, found, interval)
+
+
+def _above(data: Calibrating, taxonomy: Taxonomy, model: ScreeningModel) -> FloatArray:
+    """Return how far the best field of each text is above its cut-off, float64 [n_texts]."""
+    cutoffs = {language: dict(model.cutoffs[language]) for language in LANGUAGES}
+    gaps = _logit(data.scores) - _logit(_cut_matrix(data, taxonomy, cutoffs))
+    return np.asarray(gaps.max(axis=1), dtype=np.float64)
 
 
 def _logit(p: FloatArray) -> FloatArray:

@@ -48,7 +48,7 @@ def read_gold(path: Path, known_labels: Collection[str]) -> list[GoldText]:
     ``labels`` (label id to 2 or 1). Raise InputError that names line and field."""
     texts = []
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
     except UnicodeDecodeError as error:
         raise InputError(path.name, f"is not UTF-8 (byte {error.start})") from None
     for number, line in enumerate(lines, 1):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from critech.classifier import Classifier
-from critech.commands.arguments import date_argument
+from critech.commands.arguments import count_argument, date_argument
 from critech.screening.filing import Conditions, Filing
 from critech.screening.intake import ANSWERS, CONDITIONS, FACTS, read_filings
 from critech.screening.results import FilingResult, Screening
@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-explain", action="store_true", help="leave the evidence out")
     parser.add_argument("--json", action="store_true", help="print what the HTTP API answers")
     parser.add_argument("--bundle", type=Path, metavar="DIR", help="bundle folder")
-    parser.add_argument("--threads", type=int, metavar="N", help="inference threads")
+    parser.add_argument("--threads", type=count_argument, metavar="N", help="inference threads")
     return parser
 
 

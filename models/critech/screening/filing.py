@@ -10,6 +10,7 @@ from critech.errors import InputError
 from critech.passages import Passage, Section
 from critech.screening.verdict import Answer
 
+END_OF_TIME = 9000  # dates that follow must be dates, too
 SECTIONS = ("title", "abstract", "claims", "description")
 
 
@@ -62,3 +63,5 @@ class Filing:
         for name in SECTIONS[:2]:
             if not any(char.isalnum() for char in getattr(self, name)):
                 raise InputError(f"{where}.{name}", "is empty: no letter, no digit")
+        if self.filing_date is not None and self.filing_date.year >= END_OF_TIME:
+            raise InputError(f"{where}.filing_date", f"must be before the year {END_OF_TIME}")

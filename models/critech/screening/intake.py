@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ MAX_FILINGS = 10_000
 ANSWERS = ("yes", "no", "unknown")
 CONDITIONS = tuple(Conditions.__dataclass_fields__)
 FACTS = ("invented_in_japan", "already_public")
+_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _TEXTS = ("title", "abstract", "claims", "description", "id", "language")
 
 
@@ -25,7 +27,11 @@ def read_filings(path: Path) -> list[Filing]:
     lines. Raise InputError that names the filing and the field."""
     where = "standard input" if str(path) == "-" else path.name
     try:
-        data = sys.stdin.buffer.read(MAX_INPUT_BYTES + 1) if str(path) == "-" else path.read_bytes()
+        if str(path) == "-":
+            data = sys.stdin.buffer.read(MAX_INPUT_BYTES + 1)
+        else:
+            with path.open("rb") as file:
+                data = file.read(MAX_INPUT_BYTES + 1)
     except OSError as error:
         raise InputError("--file", f"cannot be read: {error.strerror}") from None
     if len(data) > MAX_INPUT_BYTES:
@@ -36,25 +42,29 @@ def read_filings(path: Path) -> list[Filing]:
         raise InputError(where, f"is not UTF-8 (byte {error.start})") from None
     rows = _rows(text, where)
     if not 1 <= len(rows) <= MAX_FILINGS:
-        raise InputError(where, f"holds {len(rows)} filings, expected 1 to {MAX_FILINGS}")
+        raise InputError(where, f"must hold 1 to {MAX_FILINGS} filings", MAX_FILINGS)
     return [filing_from_json(row, f"filings[{i}]") for i, row in enumerate(rows)]
 
 
 def _rows(text: str, where: str) -> list[Any]:
     try:
         whole = json.loads(text)
-    except ValueError:
-        rows = []
-        for number, line in enumerate(text.splitlines(), 1):
-            if line.strip():
-                try:
-                    rows.append(json.loads(line))
-                except ValueError:
-                    raise InputError(f"{where}:{number}", "is not JSON") from None
-        return rows
+    except (ValueError, RecursionError):
+        return [
+            _json_line(line, f"{where}:{number}")
+            for number, line in enumerate(text.split("\n"), 1)
+            if line.strip()
+        ]
     if isinstance(whole, dict) and "filings" in whole:
         whole = whole["filings"]
     return whole if isinstance(whole, list) else [whole]
+
+
+def _json_line(line: str, where: str) -> object:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        raise InputError(where, "is not JSON") from None
 
 
 def filing_from_json(row: object, where: str) -> Filing:
@@ -68,10 +78,10 @@ def filing_from_json(row: object, where: str) -> Filing:
     texts = {name: _text(row, name, where) for name in _TEXTS}
     if texts["language"] not in (None, "en", "ja"):
         raise InputError(f"{where}.language", "must be en or ja")
-    ipc = row.get("ipc") or []
+    ipc = [] if row.get("ipc") is None else row["ipc"]
     if not isinstance(ipc, list) or not all(isinstance(symbol, str) for symbol in ipc):
         raise InputError(f"{where}.ipc", "must be a list of strings")
-    conditions = row.get("conditions") or {}
+    conditions = {} if row.get("conditions") is None else row["conditions"]
     if not isinstance(conditions, dict) or conditions.keys() - set(CONDITIONS):
         raise InputError(f"{where}.conditions", f"takes only {', '.join(CONDITIONS)}")
     return Filing(
@@ -108,6 +118,8 @@ def _filing_date(value: object, where: str) -> dt.date | None:
     if value is None:
         return None
     try:
-        return dt.date.fromisoformat(str(value))
+        if isinstance(value, str) and _ISO_DATE.fullmatch(value):
+            return dt.date.fromisoformat(value)
+        raise ValueError
     except ValueError:
         raise InputError(f"{where}.filing_date", "must be a date as YYYY-MM-DD") from None

@@ -19,7 +19,8 @@ class Fusion:
     """A logistic model over the text's log-odds and how the IPC rule is met.
 
     ``fused = logistic(slope * logit(text score) + offsets[rule])``, with one offset each for
-    ``exact``, ``subgroup`` and ``none``. Without IPC symbols the text score stands as it is.
+    ``exact``, ``subgroup`` and ``none``; what comes near an item counts as ``subgroup``. Without
+    IPC symbols the text score stands as it is.
     """
 
     slope: float
@@ -30,8 +31,7 @@ class Fusion:
         """Return the probability that a filing is in a field, in 0..1."""
         if rule == "not_given":
             return score
-        held = min(max(score, _EDGE), 1 - _EDGE)
-        logit = self.slope * math.log(held / (1 - held)) + self.offsets[rule]
+        logit = self.slope * log_odds(score) + self._offset(rule)
         return 0.5 * (1.0 + math.tanh(0.5 * logit))
 
     def formula(self, rule: Rule) -> str:
@@ -39,9 +39,18 @@ class Fusion:
         if rule == "not_given":
             return "text score (no IPC symbols were given)"
         return (
-            f"logistic({self.slope:.3f} * logit(text score) {self.offsets[rule]:+.3f}), "
+            f"logistic({self.slope:.3f} * logit(text score) {self._offset(rule):+.3f}), "
             f"IPC rule {rule}"
         )
+
+    def _offset(self, rule: Rule) -> float:
+        return self.offsets[rule if rule in self.offsets else "subgroup"]
+
+
+def log_odds(score: float) -> float:
+    """Return the log-odds of a probability, held off 0 and 1."""
+    held = min(max(score, _EDGE), 1 - _EDGE)
+    return math.log(held / (1 - held))
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,18 @@ REASONS: dict[str, tuple[str, str]] = {
         "Only a sub-group of a listed symbol is given; the order names the symbol itself.",
         "列記された記号の下位グループのみが与えられている。政令は当該記号自体を挙げている。",
     ),
+    "rule_of_other_edition": (
+        "The symbols meet an item only in the edition of the order of another date.",
+        "記号は、異なる時点の政令における号のみを満たす。",
+    ),
+    "rule_symbol_too_coarse": (
+        "A symbol is too coarse to tell whether it meets an item: it stands above a listed one.",
+        "記号が列記された記号の上位にあり、号に該当するか判断できない。",
+    ),
+    "text_unreliable": (
+        "The text that points to the field could not be read well enough to confirm the rule.",
+        "当該分野を示す文面は十分に読み取れず、号の該当を裏付けられない。",
+    ),
     "topic_limit_unmet": (
         "The item is limited to a topic that the text does not name.",
         "号は特定の主題に限られるが、文面に当該主題の記載がない。",
@@ -48,9 +60,9 @@ REASONS: dict[str, tuple[str, str]] = {
         "付加要件を要する分野であり、その充足が不明である。",
     ),
     "condition_waived_by_other_field": (
-        "No additional condition is needed, since the filing meets a field without one "
-        "(Order art. 12(2)).",
-        "付加要件を要しない分野にも該当するため、付加要件は不要である（政令第12条第2項）。",
+        "No additional condition is needed as far as the same invention falls in a field without "
+        "one (Order art. 12(2)), which the filing meets.",
+        "同一の発明が付加要件を要しない分野にも該当する限り、付加要件は不要である（政令第12条第2項）。",
     ),
     "condition_waiver_unsettled": (
         "No condition is met, but a field that needs none is unsettled and would make it needless.",

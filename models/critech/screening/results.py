@@ -11,7 +11,7 @@ from critech.results import Decision, ModelRef, TextWarning
 from critech.screening.model import CertificateEntry
 from critech.screening.verdict import FieldStanding, Rule, Topic, Verdict
 from critech.text import Language
-from critech_labels import Label
+from critech_labels import Label, Taxonomy
 from critech_labels.law import Deadline, non_disclosure_law
 
 SCREENING_NOTICE = {
@@ -104,8 +104,9 @@ class FieldResult:
             },
             "conflict": self.standing.conflict,
             "additional_condition": {
-                "required": bool(self.label.additional_condition) and not self.standing.waived,
+                "required": bool(self.label.additional_condition) and self.standing.waiver != "met",
                 "state": self.standing.condition,
+                "waiver": self.standing.waiver,
                 "basis": list(self.answered_yes) if self.label.additional_condition else [],
                 "waived_by": list(self.waived_by) if self.label.additional_condition else [],
             },
@@ -141,6 +142,8 @@ class FilingResult:
     foreign_filing: Mapping[str, object]
     as_of: str | None
     out_of_distribution: bool
+    uncalibrated: tuple[str, ...]
+    edition: Taxonomy
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form. ``dates`` is None without a filing date, or with
@@ -164,7 +167,14 @@ class FilingResult:
             "ipc": dict(self.ipc),
             "dates": dates,
             "foreign_filing": dict(self.foreign_filing),
+            "uncalibrated_fields": list(self.uncalibrated),
             "as_of": self.as_of,
+            "provenance": {
+                "taxonomy": self.edition.id,
+                "version": self.edition.version,
+                "read_as_of": self.edition.as_of.isoformat(),
+                "verification": self.edition.verification,
+            },
         }
 
 
@@ -195,6 +205,6 @@ def _entry(entry: CertificateEntry | None) -> dict[str, Any] | None:
         "status": entry.status,
         "positives": entry.positives,
         "misses": entry.misses,
-        "lower_bound": round(entry.lower_bound, 4),
+        "lower_bound": entry.lower_bound,
         "needed": entry.needed,
     }

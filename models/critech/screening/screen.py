@@ -5,14 +5,17 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
+from critech.bundle import Bundle
 from critech.classifier import SECRET_PATENTS, Classifier
 from critech.explain import Evidence, Request
+from critech.heads import LANGUAGE_ROW
 from critech.passages import Passage
 from critech.results import Decision
 from critech.scorer import Scored
 from critech.screening.filing import Filing
-from critech.screening.model import OVERALL, Certificate
+from critech.screening.model import OVERALL, log_odds
 from critech.screening.reasons import describe
 from critech.screening.results import (
     FieldResult,
@@ -30,9 +33,17 @@ from critech.screening.verdict import (
     conclude,
     weigh,
 )
-from critech_labels import IpcMatch, Label, Taxonomy, match_fields, parse_symbols
+from critech_labels import (
+    IpcMatch,
+    Label,
+    Taxonomy,
+    load_taxonomy,
+    match_fields,
+    parse_symbols,
+    versions,
+)
 from critech_labels.law import deadlines, non_disclosure_law
-from critech_labels.matcher import FieldMatch
+from critech_labels.matcher import FieldMatch, too_coarse
 
 UNREADABLE = (
     "truncated",
@@ -42,7 +53,7 @@ UNREADABLE = (
     "short_text",
 )
 UNRELIABLE = frozenset(UNREADABLE) - {"truncated"}
-LANGUAGE_NAME = {"en": "en", "ja": "ja", "und": "en"}
+RANK: dict[Decision, int] = {"not_assigned": 0, "possible": 1, "assigned": 2}
 
 
 @dataclass(frozen=True)
@@ -56,6 +67,11 @@ class Reading:
     def section(self) -> str:
         """The section that is read together with the title."""
         return self.passage.sections[-1].name
+
+    @property
+    def reliable(self) -> bool:
+        """False when the text could not be read well enough to confirm anything."""
+        return not any(warning.code in UNRELIABLE for warning in self.scored.warnings())
 
 
 class Screener:
@@ -106,27 +122,22 @@ class Screener:
             yield [Reading(passage, next(scored)) for passage in found]
 
     def _certificate(self, results: Sequence[FilingResult]) -> dict[str, object]:
-        """Return the certificate that a batch falls under, and whether the batch voids it."""
+        """Return the certificate that a batch falls under, void where it cannot be relied on."""
+        found = certificate_summary(self.classifier.bundle)
         certificate = None if self.model is None else self.model.certificate
-        if certificate is None:
-            return {"status": "no_certificate", "reason": "none was made for this bundle"}
+        if certificate is None or found["status"] == "void":
+            return found
         n_far = sum(result.out_of_distribution for result in results)
-        return {
-            **certificate_summary(certificate),
-            "void": certificate.void_by_drift(len(results), n_far),
-            "n_filings": len(results),
-            "n_out_of_distribution": n_far,
-        }
+        drift = {"n_filings": len(results), "n_out_of_distribution": n_far}
+        if certificate.void_by_drift(len(results), n_far):
+            reason = "the batch holds significantly more out-of-distribution text than the set"
+            return {**found, "status": "void", "reason": reason, **drift}
+        return {**found, **drift}
 
     def _provenance(self, as_of: dt.date | None) -> dict[str, object]:
-        taxonomy = self.classifier.taxonomies_as_of(as_of)[SECRET_PATENTS]
         law = non_disclosure_law()
         return {
-            "taxonomy": {
-                "id": taxonomy.id,
-                "version": taxonomy.version,
-                "as_of": taxonomy.as_of.isoformat(),
-            },
+            "taxonomy": SECRET_PATENTS,
             "order_consolidated_to": law.consolidated_to.isoformat(),
             "law_as_of": law.as_of.isoformat(),
             "bundle_digest": self.classifier.model.digest,
@@ -134,17 +145,25 @@ class Screener:
         }
 
 
-def certificate_summary(certificate: Certificate) -> dict[str, object]:
-    """Return a certificate in short: what it says of the 25 fields as a whole, and on what."""
+def certificate_summary(bundle: Bundle) -> dict[str, object]:
+    """Return a bundle's certificate in short: what it says of the 25 fields as a whole, and on
+    what. Its status is ``void`` when it was made for other files than the bundle's."""
+    certificate = None if bundle.screening is None else bundle.screening.certificate
+    if certificate is None:
+        return {"status": "no_certificate", "reason": "none was made for this bundle"}
+    if certificate.model_digest != bundle.model_digest:
+        return {"status": "void", "reason": "it was made for another model"}
     overall = certificate.entry(OVERALL, "all")
+    if overall is None:
+        return {"status": "no_certificate", "reason": "it lacks the fields as a whole"}
     return {
-        "status": "no_certificate" if overall is None else overall.status,
+        "status": overall.status,
         "target_recall": certificate.target_recall,
         "confidence": certificate.confidence,
-        "positives": 0 if overall is None else overall.positives,
-        "misses": 0 if overall is None else overall.misses,
-        "lower_bound": 0.0 if overall is None else round(overall.lower_bound, 4),
-        "needed": None if overall is None else overall.needed,
+        "positives": overall.positives,
+        "misses": overall.misses,
+        "lower_bound": overall.lower_bound,
+        "needed": overall.needed,
         "calibration_set": certificate.calibration_name,
         "calibration_digest": certificate.calibration_digest,
         "date": certificate.date,
@@ -167,33 +186,34 @@ class _Draft:
         symbols = parse_symbols(filing.ipc)
         self.has_symbols = any(not symbol.is_cpc_only for symbol in symbols.symbols)
         self.ipc: IpcMatch = match_fields(symbols, taxonomy=self.taxonomy)
-        self.warnings = tuple(
-            dict.fromkeys(warning for r in readings for warning in r.scored.warnings())
-        )
-        self.unreliable = any(warning.code in UNRELIABLE for warning in self.warnings)
-        self.best = {label.code: self._best_reading(label) for label in self.taxonomy.labels}
-        self.texts = {label.code: self._text(label) for label in self.taxonomy.labels}
+        self.coarse = too_coarse(symbols, self.taxonomy)
+        self.other_editions = [
+            match_fields(symbols, taxonomy=other)
+            for other in _editions()
+            if other.version != self.taxonomy.version
+        ]
+        self.warnings = tuple(dict.fromkeys(w for r in readings for w in r.scored.warnings()))
+        found = {label.code: self._text(label) for label in self.taxonomy.labels}
+        self.best = {code: reading for code, (reading, _) in found.items()}
+        self.texts = {code: text for code, (_, text) in found.items()}
         self.rules = {label.code: self._rule(label) for label in self.taxonomy.labels}
         signals = [self._signals(label) for label in self.taxonomy.labels]
-        self.standings = {
-            standing.code: standing
-            for standing in weigh(signals, filing.conditions.answers(), self.unreliable)
-        }
+        self.standings = {s.code: s for s in weigh(signals, filing.conditions.answers())}
 
-    def _best_reading(self, label: Label) -> Reading:
-        at = self.scorer.position[label.id]
-        return max(self.readings, key=lambda reading: float(reading.scored.logits[at]))
+    def _text(self, label: Label) -> tuple[Reading, TextResult]:
+        """Return what the passage that says most of a field says: the one with the best decision,
+        and of these the one farthest above its cut-off."""
+        found = [(reading, self._text_of(reading, label)) for reading in self.readings]
+        return max(found, key=lambda pair: (RANK[pair[1].decision], _margin(pair[1])))
 
-    def _text(self, label: Label) -> TextResult:
-        """Return what the passage with the highest score says of a field."""
+    def _text_of(self, reading: Reading, label: Label) -> TextResult:
         at = self.scorer.position[label.id]
-        reading = self.best[label.code]
-        language = LANGUAGE_NAME[reading.scored.language]
-        cutoff = float(self.scorer.bundle.thresholds.possible[0 if language == "en" else 1, at])
+        language = "ja" if reading.scored.language == "ja" else "en"
+        cutoff = float(self.scorer.bundle.thresholds.possible[LANGUAGE_ROW[language], at])
         entry = None
         if self.model is not None:
             cutoff = self.model.cutoffs.get(language, {}).get(label.code, cutoff)
-            if self.model.certificate is not None:
+            if self.model.certificate is not None and reading.scored.language != "und":
                 entry = self.model.certificate.entry(label.id, language)
         score = float(reading.scored.scores[at])
         decision: Decision = reading.scored.decisions[at]
@@ -209,12 +229,24 @@ class _Draft:
         )
 
     def _rule(self, label: Label) -> RuleResult:
-        found = next((field for field in self.ipc.fields if field.code == label.code), None)
-        if found is None:
-            met: Rule = "none" if self.has_symbols else "not_given"
-            return RuleResult(met, (), (), self.ipc.edition, "not_limited", None)
+        """Return how the symbols meet a field: in the edition that counts, else in another one,
+        else perhaps, by a symbol that is too coarse to tell."""
+        edition = self.ipc.edition
+        found = _field(self.ipc, label.code)
+        if found is not None:
+            return self._rule_of(found, found.match, edition)
+        for other in self.other_editions:
+            elsewhere = _field(other, label.code)
+            if elsewhere is not None:
+                return self._rule_of(elsewhere, "other_edition", other.edition)
+        met: Rule = "none" if self.has_symbols else "not_given"
+        if label.code in self.coarse:
+            met = "coarse"
+        return RuleResult(met, (), (), edition, "not_limited", None)
+
+    def _rule_of(self, found: FieldMatch, met: Rule, edition: str) -> RuleResult:
         topic, words = self._topic(found)
-        return RuleResult(found.match, found.items, found.symbols, self.ipc.edition, topic, words)
+        return RuleResult(met, found.items, found.symbols, edition, topic, words)
 
     def _topic(self, found: FieldMatch) -> tuple[Topic, Mapping[str, str] | None]:
         """Return whether the text is about the topic that every item met is limited to."""
@@ -225,7 +257,8 @@ class _Draft:
         topic = non_disclosure_law().topic(limit)
         if any(topic.is_in(reading.passage.text()) for reading in self.readings):
             return "met", limit.as_dict()
-        return ("unsettled" if self.unreliable else "unmet"), limit.as_dict()
+        readable = all(reading.reliable for reading in self.readings)
+        return ("unmet" if readable else "unsettled"), limit.as_dict()
 
     def _signals(self, label: Label) -> FieldSignals:
         rule, text = self.rules[label.code], self.texts[label.code]
@@ -236,6 +269,7 @@ class _Draft:
             topic=rule.topic,
             text=text.decision,
             calibrated=text.calibrated,
+            reliable=self.best[label.code].reliable,
         )
 
     def shown(self) -> list[Label]:
@@ -244,7 +278,7 @@ class _Draft:
             label
             for label in self.taxonomy.labels
             if self.standings[label.code].standing != "not_met"
-            or self.rules[label.code].met in ("exact", "subgroup")
+            or self.rules[label.code].met not in ("none", "not_given")
         ]
 
     def requests(self) -> list[Request]:
@@ -263,7 +297,8 @@ class _Draft:
         unsettled = self._unsettled()
         standings = list(self.standings.values())
         filed = self.filing.filing_date
-        before = filed is not None and filed < non_disclosure_law().in_force_from
+        started = non_disclosure_law().in_force_from
+        before = any(day is not None and day < started for day in (filed, self.as_of))
         verdict = conclude(standings, unsettled, before)
         general = [*unsettled, "filed_before_system"] if before else unsettled
         if self.filing.already_public == "yes" and verdict != "no_indication":
@@ -291,7 +326,13 @@ class _Draft:
             deadlines=None if filed is None or before else deadlines(filed),
             foreign_filing=self._foreign_filing(verdict),
             as_of=None if self.as_of is None else self.as_of.isoformat(),
-            out_of_distribution=any(r.scored.out_of_distribution for r in self.readings),
+            out_of_distribution=first.out_of_distribution,
+            uncalibrated=tuple(
+                label.code
+                for label in self.taxonomy.labels
+                if not self.scorer.is_calibrated(first, self.scorer.position[label.id])
+            ),
+            edition=self.taxonomy,
         )
 
     def _unsettled(self) -> list[str]:
@@ -326,7 +367,7 @@ class _Draft:
                 for other in self.taxonomy.labels
                 if not other.additional_condition and self.standings[other.code].standing == "met"
             )
-            if standing.waived
+            if standing.waiver == "met"
             else (),
             evidence=found,
         )
@@ -347,4 +388,20 @@ class _Draft:
             "invented_in_japan": made,
             "already_public": public,
             "citations": [f"Act {cited['act']}", f"Order {cited['order']}"],
+            "ends_by": [release.as_dict() for release in non_disclosure_law().releases],
         }
+
+
+def _field(match: IpcMatch, code: str) -> FieldMatch | None:
+    return next((field for field in match.fields if field.code == code), None)
+
+
+def _margin(text: TextResult) -> float:
+    """Return how far a score is above its cut-off, as a difference of log-odds."""
+    return log_odds(text.score) - log_odds(text.cutoff)
+
+
+@lru_cache(maxsize=1)
+def _editions() -> tuple[Taxonomy, ...]:
+    dates = (dt.date.fromisoformat(version) for version in versions(SECRET_PATENTS))
+    return tuple(load_taxonomy(SECRET_PATENTS, date) for date in dates)

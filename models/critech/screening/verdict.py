@@ -15,19 +15,32 @@ from typing import Literal
 from critech.results import Decision
 
 Answer = Literal["yes", "no", "unknown"]
-Rule = Literal["exact", "subgroup", "none", "not_given"]
+Rule = Literal["exact", "subgroup", "other_edition", "coarse", "none", "not_given"]
 Topic = Literal["not_limited", "met", "unmet", "unsettled"]
 Standing = Literal["met", "unsettled", "not_met"]
 ConditionState = Literal["not_required", "met", "not_met", "unknown"]
+Waiver = Literal["none", "met", "unsettled"]
 Conflict = Literal["rule_without_text", "text_without_rule"]
 Verdict = Literal["refer", "review", "no_indication"]
 
 
+NEAR: dict[Rule, str] = {
+    "subgroup": "rule_by_subgroup_only",
+    "other_edition": "rule_of_other_edition",
+    "coarse": "rule_symbol_too_coarse",
+}
+
+
 @dataclass(frozen=True)
 class FieldSignals:
-    """What speaks for one field. ``rule`` is how its best item is met, ``topic`` whether the text
-    is about the topic that item is limited to; ``text`` is the decision on the text, ``reliable``
-    False where that decision rests on an unsure reading (see ``unreliable`` of ``weigh``)."""
+    """What speaks for one field.
+
+    ``rule`` is how its best item is met: exactly, nearly (a sub-group of a listed symbol, a symbol
+    of another edition, a symbol too coarse to tell), not at all, or without any symbols to tell by.
+    ``topic`` is whether the text is about the topic that item is limited to. ``text`` is the
+    decision on the text; ``calibrated`` is False where too few examples stand behind it, and
+    ``reliable`` where the text it rests on could not be read well, so that it confirms no rule.
+    """
 
     code: str
     conditional: bool
@@ -35,17 +48,20 @@ class FieldSignals:
     topic: Topic
     text: Decision
     calibrated: bool
+    reliable: bool
 
 
 @dataclass(frozen=True)
 class FieldStanding:
-    """Where a field stands: ``outcome`` is what it contributes to the verdict, ``reasons`` why."""
+    """Where a field stands: ``outcome`` is what it contributes to the verdict, ``reasons`` why.
+    ``condition`` is what was answered, or that nothing need be; ``waiver`` whether a field without
+    condition makes it needless."""
 
     code: str
     standing: Standing
     conflict: Conflict | None
     condition: ConditionState
-    waived: bool
+    waiver: Waiver
     outcome: Verdict
     reasons: tuple[str, ...]
 
@@ -57,15 +73,9 @@ def condition_state(answers: Sequence[Answer]) -> ConditionState:
     return "unknown" if "unknown" in answers or not answers else "not_met"
 
 
-def weigh(
-    fields: Sequence[FieldSignals], answers: Sequence[Answer], unreliable: bool
-) -> list[FieldStanding]:
-    """Return where every field stands, in the order given.
-
-    ``unreliable``: the text as a whole cannot be trusted (out of distribution, language not
-    supported), so it can confirm no rule.
-    """
-    found = [_rule_and_text(field, unreliable) for field in fields]
+def weigh(fields: Sequence[FieldSignals], answers: Sequence[Answer]) -> list[FieldStanding]:
+    """Return where every field stands, in the order given."""
+    found = [_rule_and_text(field) for field in fields]
     open_fields = [one.standing for one in found if not one.field.conditional]
     given = condition_state(answers)
     return [_with_condition(one, given, open_fields) for one in found]
@@ -81,7 +91,7 @@ class _RuleAndText:
     reasons: tuple[str, ...]
 
 
-def _rule_and_text(field: FieldSignals, unreliable: bool) -> _RuleAndText:
+def _rule_and_text(field: FieldSignals) -> _RuleAndText:
     flagged = field.text != "not_assigned"
     rule: Rule = "none" if field.topic == "unmet" else field.rule
     reasons = ["topic_limit_unmet"] if field.topic == "unmet" else []
@@ -92,18 +102,21 @@ def _rule_and_text(field: FieldSignals, unreliable: bool) -> _RuleAndText:
         conflict = "text_without_rule"
     elif rule != "not_given" and not flagged:
         conflict = "rule_without_text"
+    if rule == "not_given":
+        reasons.append("ipc_not_given")
+    if rule in NEAR:
+        reasons.append(NEAR[rule])
     notes = {
-        "ipc_not_given": rule == "not_given",
-        "rule_by_subgroup_only": rule == "subgroup",
         "topic_limit_unsettled": field.topic == "unsettled",
         "calibration_thin": flagged and not field.calibrated,
+        "text_unreliable": flagged and not field.reliable,
     }
     reasons += [code for code, applies in notes.items() if applies]
     if conflict:
         return _RuleAndText(field, "unsettled", conflict, (*reasons, conflict))
-    if rule == "exact" and not reasons and not unreliable:
-        return _RuleAndText(field, "met", None, ("rule_and_text",))
-    return _RuleAndText(field, "unsettled", None, tuple(reasons))
+    if reasons:
+        return _RuleAndText(field, "unsettled", None, tuple(reasons))
+    return _RuleAndText(field, "met", None, ("rule_and_text",))
 
 
 def _with_condition(
@@ -112,27 +125,32 @@ def _with_condition(
     """Return the field with its condition and its outcome. ``open_fields`` are the standings of
     the fields that need no condition: one that is met makes the condition needless."""
     condition: ConditionState = given if found.field.conditional else "not_required"
-    waived = found.field.conditional and "met" in open_fields
+    waiver: Waiver = "none"
+    if found.field.conditional and "met" in open_fields:
+        waiver = "met"
+    elif found.field.conditional and "unsettled" in open_fields:
+        waiver = "unsettled"
     reasons = found.reasons
     outcome: Verdict = "no_indication"
     if found.standing != "not_met":
-        if waived:
+        if waiver == "met":
             condition = "not_required"
             reasons = (*reasons, "condition_waived_by_other_field")
-        elif condition == "not_met" and "unsettled" in open_fields:
-            condition = "unknown"
-            reasons = (*reasons, "condition_waiver_unsettled")
         elif condition != "not_required":
             reasons = (*reasons, f"condition_{condition}")
-        if condition != "not_met":
-            sure = found.standing == "met" and condition != "unknown"
-            outcome = "refer" if sure else "review"
+        if condition == "not_met" and waiver == "unsettled":
+            reasons = (*reasons, "condition_waiver_unsettled")
+        held = condition in ("met", "not_required")
+        if found.standing == "met" and held:
+            outcome = "refer"
+        elif held or condition == "unknown" or waiver == "unsettled":
+            outcome = "review"
     return FieldStanding(
         code=found.field.code,
         standing=found.standing,
         conflict=found.conflict,
         condition=condition,
-        waived=waived,
+        waiver=waiver,
         outcome=outcome,
         reasons=reasons,
     )

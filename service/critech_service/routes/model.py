@@ -7,6 +7,7 @@ from fastapi.responses import Response
 
 from critech import Classifier
 from critech.results import NOTICE
+from critech.screening.screen import certificate_summary
 from critech_service.problems import UnicodeJSONResponse
 
 router = APIRouter(tags=["model"])
@@ -29,6 +30,7 @@ async def model(request: Request) -> Response:
             "training": bundle.manifest.get("training", {}),
             "metrics": bundle.metrics,
             "screening": None if screening is None else screening.as_dict(),
+            "certificate": certificate_summary(bundle),
             "taxonomies": [{"id": t.id, "version": t.version} for t in bundle.taxonomies],
             "notice": dict(NOTICE),
         }

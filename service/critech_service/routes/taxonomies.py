@@ -32,7 +32,7 @@ LabelId = Annotated[
 @router.get("/v1/taxonomies", summary="List the taxonomies")
 async def list_taxonomies(request: Request, as_of: AsOf = None) -> Response:
     """Return every taxonomy without its labels: instrument, authority, version, counts."""
-    found = [_head(taxonomy) for taxonomy in _taxonomies(request, as_of).values()]
+    found = [_head(taxonomy, as_of) for taxonomy in _taxonomies(request, as_of).values()]
     return UnicodeJSONResponse({"taxonomies": found})
 
 
@@ -40,7 +40,7 @@ async def list_taxonomies(request: Request, as_of: AsOf = None) -> Response:
 async def one_taxonomy(taxonomy_id: str, request: Request, as_of: AsOf = None) -> Response:
     """Return a taxonomy with all its labels, sub-items after their category."""
     taxonomy = _find(request, taxonomy_id, as_of)
-    return UnicodeJSONResponse({**_head(taxonomy), "labels": snapshot(taxonomy)["labels"]})
+    return UnicodeJSONResponse({**_head(taxonomy, as_of), "labels": snapshot(taxonomy)["labels"]})
 
 
 @router.get(
@@ -103,7 +103,8 @@ def _find(request: Request, taxonomy_id: str, as_of: dt.date | None) -> Taxonomy
     return known[taxonomy_id]
 
 
-def _head(taxonomy: Taxonomy) -> dict[str, Any]:
+def _head(taxonomy: Taxonomy, as_of: dt.date | None) -> dict[str, Any]:
+    force = {} if as_of is None else {"in_force": as_of >= taxonomy.effective_from}
     head = {key: value for key, value in snapshot(taxonomy).items() if key != "labels"}
     top = len(taxonomy.top_level())
-    return {**head, "n_labels": top, "n_sub_items": len(taxonomy.labels) - top}
+    return {**head, **force, "n_labels": top, "n_sub_items": len(taxonomy.labels) - top}

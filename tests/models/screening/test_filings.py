@@ -170,10 +170,10 @@ COVERED: dict[str, Callable[[Case], bool]] = {
     "symbols of the CPC alone, civil": lambda c: all_cpc_only(c) and not c["expect"].get("fields"),
     "symbols below a listed one": lambda c: "rule_by_subgroup_only" in reasons(c),
     "old symbols in the new edition": lambda c: (
-        starts(c, "H01L") and NEW <= on(c) < dt.date.max and "text_without_rule" in reasons(c)
+        starts(c, "H01L") and NEW <= on(c) < dt.date.max and "rule_of_other_edition" in reasons(c)
     ),
     "new symbols in the old edition": lambda c: (
-        starts(c, "H10F") and on(c) < NEW and "text_without_rule" in reasons(c)
+        starts(c, "H10F") and on(c) < NEW and "rule_of_other_edition" in reasons(c)
     ),
     "edition by the day asked for": lambda c: "as_of" in c and "rule_and_text" in reasons(c),
     **{

@@ -26,18 +26,17 @@ def field(
     conditional: bool = False,
     topic: str = "not_limited",
     calibrated: bool = True,
+    reliable: bool = True,
     code: str = "03",
 ) -> FieldSignals:
     """Return signals whose words are strings of their own, as those read from a request are: a
     comparison by identity would not find them equal."""
     words = [bytes(word, "ascii").decode() for word in (rule, topic, text)]
-    return FieldSignals(code, conditional, *words, calibrated)  # type: ignore[arg-type]
+    return FieldSignals(code, conditional, *words, calibrated, reliable)  # type: ignore[arg-type]
 
 
-def weigh_one(
-    signals: FieldSignals, answers: tuple[Answer, ...] = UNKNOWN, unreliable: bool = False
-) -> FieldStanding:
-    (standing,) = weigh([signals], answers, unreliable)
+def weigh_one(signals: FieldSignals, answers: tuple[Answer, ...] = UNKNOWN) -> FieldStanding:
+    (standing,) = weigh([signals], answers)
     return standing
 
 
@@ -89,7 +88,7 @@ def test_rule_against_text(
     assert (found.standing, found.conflict, found.reasons) == (standing, conflict, reasons)
     expected = {"met": "refer", "unsettled": "review", "not_met": "no_indication"}[standing]
     assert found.outcome == expected
-    assert (found.code, found.condition, found.waived) == ("03", "not_required", False)
+    assert (found.code, found.condition, found.waiver) == ("03", "not_required", "none")
 
 
 @pytest.mark.parametrize(
@@ -140,9 +139,27 @@ def test_a_thin_calibration_confirms_nothing() -> None:
 
 
 def test_an_unreliable_text_confirms_nothing_and_hides_nothing() -> None:
-    found = weigh_one(field(), unreliable=True)
-    assert (found.standing, found.outcome, found.reasons) == ("unsettled", "review", ())
-    assert weigh_one(field("none", "not_assigned"), unreliable=True).outcome == "no_indication"
+    found = weigh_one(field(reliable=False))
+    assert (found.standing, found.outcome, found.reasons) == (
+        "unsettled",
+        "review",
+        ("text_unreliable",),
+    )
+    assert weigh_one(field("none", "not_assigned", reliable=False)).outcome == "no_indication"
+    ruled = weigh_one(field("exact", "not_assigned", reliable=False))
+    assert (ruled.outcome, ruled.reasons) == ("review", ("rule_without_text",))
+
+
+@pytest.mark.parametrize(
+    ("rule", "reason"),
+    [("other_edition", "rule_of_other_edition"), ("coarse", "rule_symbol_too_coarse")],
+)
+def test_what_comes_near_an_item_is_unsettled(rule: str, reason: str) -> None:
+    found = weigh_one(field(rule))
+    assert (found.standing, found.conflict, found.reasons) == ("unsettled", None, (reason,))
+    silent = weigh_one(field(rule, "not_assigned"))
+    assert (silent.outcome, silent.conflict) == ("review", "rule_without_text")
+    assert silent.reasons == (reason, "rule_without_text")
 
 
 @pytest.mark.parametrize(
@@ -168,50 +185,51 @@ def test_fields_10_to_19_need_a_condition(
     reason: str | None,
 ) -> None:
     found = weigh_one(field(rule, text, conditional=True, code="10"), answers)
-    assert (found.condition, found.outcome, found.waived) == (condition, outcome, False)
+    assert (found.condition, found.outcome, found.waiver) == (condition, outcome, "none")
     conditions = [code for code in found.reasons if code.startswith("condition")]
     assert conditions == ([] if reason is None else [reason])
 
 
 @pytest.mark.parametrize("answers", [NO, UNKNOWN, YES])
 def test_a_field_without_condition_that_is_met_waives_it(answers: tuple[Answer, ...]) -> None:
-    conditional, free = weigh(
-        [field(conditional=True, code="12"), field(code="08")], answers, unreliable=False
-    )
-    assert (conditional.condition, conditional.waived) == ("not_required", True)
+    conditional, free = weigh([field(conditional=True, code="12"), field(code="08")], answers)
+    assert (conditional.condition, conditional.waiver) == ("not_required", "met")
     assert conditional.outcome == "refer"
     assert conditional.reasons == ("rule_and_text", "condition_waived_by_other_field")
-    assert (free.outcome, free.waived, free.reasons) == ("refer", False, ("rule_and_text",))
+    assert (free.outcome, free.waiver, free.reasons) == ("refer", "none", ("rule_and_text",))
 
 
 def test_a_waived_condition_settles_no_field() -> None:
-    unsettled, _ = weigh(
-        [field("none", conditional=True, code="12"), field(code="08")], NO, unreliable=False
-    )
-    assert (unsettled.outcome, unsettled.waived) == ("review", True)
+    unsettled, _ = weigh([field("none", conditional=True, code="12"), field(code="08")], NO)
+    assert (unsettled.outcome, unsettled.waiver) == ("review", "met")
     silent, _ = weigh(
-        [field("none", "not_assigned", conditional=True, code="12"), field(code="08")], NO, False
+        [field("none", "not_assigned", conditional=True, code="12"), field(code="08")], NO
     )
     assert (silent.outcome, silent.reasons) == ("no_indication", ())
 
 
 def test_an_unsettled_field_without_condition_keeps_the_condition_open() -> None:
-    conditional, _ = weigh(
-        [field(conditional=True, code="12"), field("none", code="08")], NO, unreliable=False
+    conditional, _ = weigh([field(conditional=True, code="12"), field("none", code="08")], NO)
+    assert (conditional.condition, conditional.waiver) == ("not_met", "unsettled")
+    assert conditional.outcome == "review"
+    assert conditional.reasons == (
+        "rule_and_text",
+        "condition_not_met",
+        "condition_waiver_unsettled",
     )
-    assert (conditional.condition, conditional.outcome) == ("unknown", "review")
-    assert conditional.reasons == ("rule_and_text", "condition_waiver_unsettled")
-    met, _ = weigh(
-        [field(conditional=True, code="12"), field("none", code="08")], YES, unreliable=False
-    )
+    unknown, _ = weigh([field(conditional=True, code="12"), field("none", code="08")], UNKNOWN)
+    assert (unknown.outcome, unknown.reasons) == ("review", ("rule_and_text", "condition_unknown"))
+    near, _ = weigh([field("none", conditional=True, code="12"), field("none", code="08")], NO)
+    assert near.outcome == "review"
+    met, _ = weigh([field(conditional=True, code="12"), field("none", code="08")], YES)
     assert (met.condition, met.outcome) == ("met", "refer")
 
 
 def test_a_conditional_field_that_is_met_waives_nothing() -> None:
     first, second = weigh(
-        [field(conditional=True, code="12"), field(conditional=True, code="13")], NO, False
+        [field(conditional=True, code="12"), field(conditional=True, code="13")], NO
     )
-    assert (first.waived, second.waived) == (False, False)
+    assert (first.waiver, second.waiver) == ("none", "none")
     assert (first.outcome, second.outcome) == ("no_indication", "no_indication")
 
 
@@ -223,18 +241,18 @@ def test_the_strongest_field_decides() -> None:
     }
     order = ["no_indication", "review", "refer"]
     for names in itertools.product(order, repeat=3):
-        standings = weigh([signals[name] for name in names], UNKNOWN, unreliable=False)
+        standings = weigh([signals[name] for name in names], UNKNOWN)
         assert conclude(standings, [], False) == max(names, key=order.index)
 
 
 def test_what_is_unsettled_about_the_filing_is_reviewed() -> None:
-    silent = weigh([field("none", "not_assigned")], NO, unreliable=False)
+    silent = weigh([field("none", "not_assigned")], NO)
     assert conclude(silent, ["truncated"], False) == "review"
-    assert conclude(weigh([field()], NO, False), ["truncated"], False) == "refer"
+    assert conclude(weigh([field()], NO), ["truncated"], False) == "refer"
     assert conclude([], [], False) == "no_indication"
 
 
 def test_a_filing_from_before_the_system_is_never_referred() -> None:
-    assert conclude(weigh([field()], NO, False), [], True) == "review"
-    assert conclude(weigh([field("none")], NO, False), [], True) == "review"
-    assert conclude(weigh([field("none", "not_assigned")], NO, False), [], True) == "no_indication"
+    assert conclude(weigh([field()], NO), [], True) == "review"
+    assert conclude(weigh([field("none")], NO), [], True) == "review"
+    assert conclude(weigh([field("none", "not_assigned")], NO), [], True) == "no_indication"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import datetime as dt
+import gzip
 import hashlib
 import json
 import sys
@@ -15,8 +16,8 @@ from critech.bundle import default_path, write_screening
 from critech.classifier import Classifier
 from critech.errors import InputError
 from critech.screening.model import Certificate, ScreeningModel
-from critech_training.certify import CONFIDENCE, Budget, budget, certify, fields_of, measure
-from critech_training.evaluate import read_gold
+from critech_training.certify import CHOSEN, CONFIDENCE, Budget, budget, certify, fields_of, measure
+from critech_training.evaluate import GoldText, read_gold
 
 
 def run(argv: Sequence[str]) -> int:
@@ -35,7 +36,16 @@ def run(argv: Sequence[str]) -> int:
         help="choose cut-offs for this recall, for example 0.95 or 0.99; without it the bundle's "
         "own are certified, for 0.95",
     )
-    parser.add_argument("--budget", type=int, metavar="N", help="say what N reviews find")
+    parser.add_argument(
+        "--budget", type=int, metavar="N", help="say which recall N reviews of the pool buy"
+    )
+    parser.add_argument(
+        "--pool",
+        type=Path,
+        metavar="FILE",
+        help="texts of the stream that reviews are taken from, JSON lines (id, title?, text), also "
+        "gzipped; the gold file by default, which is richer than any stream",
+    )
     parser.add_argument("--write", action="store_true", help="write the result into the bundle")
     parser.add_argument("--json", action="store_true", help="print the certificate as JSON")
     args = parser.parse_args(argv)
@@ -46,11 +56,13 @@ def run(argv: Sequence[str]) -> int:
         model = classifier.bundle.screening
         if model is None:
             raise InputError("--bundle", "was trained without a screening model; train it again")
+        digest = "sha256:" + hashlib.sha256(args.gold.read_bytes()).hexdigest()
+        if args.target_recall is None and _chose_the_cutoffs(model, digest):
+            raise InputError("--gold", "is the set that the cut-offs were chosen on; take another")
         texts = read_gold(args.gold, classifier.bundle.labels)
         data = measure(classifier, texts)
         taxonomy = fields_of(classifier)
         chosen, entries = certify(data, taxonomy, model, target, args.target_recall is not None)
-        digest = "sha256:" + hashlib.sha256(args.gold.read_bytes()).hexdigest()
         made = Certificate(
             model_digest=classifier.bundle.model_digest,
             calibration_digest=digest,
@@ -62,7 +74,10 @@ def run(argv: Sequence[str]) -> int:
             confidence=CONFIDENCE,
             entries=tuple(entries),
         )
-        bought = None if args.budget is None else budget(data, taxonomy, chosen, args.budget)
+        bought = None
+        if args.budget is not None:
+            pool = data if args.pool is None else measure(classifier, _read_pool(args.pool))
+            bought = budget(data, pool, taxonomy, chosen, args.budget)
     final = dataclasses.replace(chosen, certificate=made)
     if args.json:
         found = {"certificate": dataclasses.asdict(made), "cutoffs": final.cutoffs}
@@ -75,6 +90,24 @@ def run(argv: Sequence[str]) -> int:
         write_screening(args.bundle or default_path(), final)
         print("written into the bundle", file=sys.stderr)
     return 0
+
+
+def _chose_the_cutoffs(model: ScreeningModel, digest: str) -> bool:
+    made = model.certificate
+    return CHOSEN in model.cutoff_rule and made is not None and made.calibration_digest == digest
+
+
+def _read_pool(path: Path) -> list[GoldText]:
+    """Return the unlabelled texts of a file."""
+    try:
+        data = path.read_bytes()
+        lines = (gzip.decompress(data) if path.suffix == ".gz" else data).decode().split("\n")
+        rows = [json.loads(line) for line in lines if line.strip()]
+        return [GoldText(str(row["id"]), row.get("title"), row["text"], {}) for row in rows]
+    except OSError as error:
+        raise InputError("--pool", f"cannot be read: {error.strerror or 'not gzip'}") from None
+    except (ValueError, KeyError, TypeError, EOFError):
+        raise InputError("--pool", "is not JSON lines with id and text") from None
 
 
 def _recall(value: str) -> float:
@@ -107,6 +140,6 @@ def _print_certificate(made: Certificate, model: ScreeningModel, bought: Budget 
         low, high = bought.interval
         recall = bought.found / bought.positives if bought.positives else float("nan")
         print(
-            f"{bought.reviews} reviews of {bought.n_texts} texts find {bought.found} of "
+            f"{bought.reviews} reviews of {bought.n_pool} texts reach {bought.found} of "
             f"{bought.positives} filings in a field: recall {recall:.3f} [{low:.3f}, {high:.3f}]"
         )
