@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import io
 import json
@@ -11,12 +12,16 @@ from critech import Classifier
 from critech.bundle import (
     ARRAYS,
     ENCODER,
+    EXAMPLES,
     FORMAT,
     MANIFEST,
+    OPTIONAL,
     REQUIRED,
+    SCREENING,
     TOKENIZER,
     manifest_digest,
     read_bundle,
+    write_screening,
 )
 from critech.errors import BundleError
 
@@ -46,7 +51,7 @@ def test_round_trip(tiny_bundle: Path) -> None:
     assert bundle.digest == manifest_digest(json.loads((tiny_bundle / MANIFEST).read_text()))
 
 
-@pytest.mark.parametrize("name", REQUIRED)
+@pytest.mark.parametrize("name", REQUIRED + OPTIONAL)
 def test_one_changed_byte_is_refused(copy: Path, name: str) -> None:
     data = bytearray((copy / name).read_bytes())
     expected = hashlib.sha256(data).hexdigest()
@@ -160,3 +165,35 @@ def test_a_bundle_of_format_1_has_no_out_of_distribution_signal(copy: Path) -> N
         read_bundle(copy)
     edit_manifest(copy, format=1)
     assert read_bundle(copy).coverage_floor.tolist() == [0.0, 0.0]
+
+
+def test_a_bundle_without_examples_and_screening_is_read(copy: Path) -> None:
+    manifest = json.loads((copy / MANIFEST).read_text())
+    kept = {name: entry for name, entry in manifest["files"].items() if name in REQUIRED}
+    edit_manifest(copy, files=kept)
+    bundle = read_bundle(copy)
+    assert (bundle.examples, bundle.screening) == (None, None)
+
+
+def test_examples_of_another_label_order_are_refused(copy: Path) -> None:
+    index = read_bundle(copy).examples
+    assert index is not None
+    data = dataclasses.replace(index, members=index.members[:-1]).to_bytes()
+    (copy / EXAMPLES).write_bytes(data)
+    files = json.loads((copy / MANIFEST).read_text())["files"]
+    edit_manifest(copy, files={**files, EXAMPLES: {"sha256": hashlib.sha256(data).hexdigest()}})
+    with pytest.raises(BundleError, match="another number of labels"):
+        read_bundle(copy)
+
+
+def test_writing_a_screening_model_changes_nothing_else(copy: Path) -> None:
+    before = read_bundle(copy)
+    assert before.screening is not None
+    others = {path.name: path.read_bytes() for path in copy.iterdir()}
+    write_screening(copy, dataclasses.replace(before.screening, cutoff_rule="another rule"))
+    after = read_bundle(copy)
+    assert after.screening == dataclasses.replace(before.screening, cutoff_rule="another rule")
+    assert after.digest != before.digest
+    assert after.model_digest == before.model_digest
+    changed = {path.name for path in copy.iterdir() if path.read_bytes() != others[path.name]}
+    assert changed == {SCREENING, MANIFEST}

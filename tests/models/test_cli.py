@@ -129,3 +129,75 @@ def test_labels_ipc(capsys: pytest.CaptureFixture[str]) -> None:
     assert found["malformed"] == ["junk"]
     assert main(["labels", "ipc", "A47B 88/00"]) == 0
     assert "no field is met" in capsys.readouterr().out
+
+
+FILING = {
+    "id": "A-1",
+    "title": "Scramjet engine",
+    "abstract": TEXT,
+    "ipc": ["F02K 7/14"],
+    "filing_date": "2026-01-31",
+}
+
+CLAIMED = {**FILING, "claims": "1. An\u2028engine with an isolator duct."}
+
+
+def test_screen_prints_a_verdict_with_its_grounds(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["screen", "--title", "Scramjet engine", "--abstract", TEXT, "--ipc", "F02K 7/14"]
+    assert main([*arguments, "--filing-date", "2026-02-28", "--defence-use", "yes"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("refer\n")
+    assert "last day 2026-05-31" in out
+    assert "abstract[0:" in out
+    assert main([*arguments, "--no-explain"]) == 0
+    assert capsys.readouterr().out.startswith("review\n")
+
+
+@pytest.mark.parametrize("form", ["list", "object", "single", "lines"])
+def test_screen_reads_filings_in_every_form(
+    form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = {
+        "list": json.dumps([FILING]),
+        "object": json.dumps({"filings": [FILING]}, indent=1),
+        "single": json.dumps(FILING),
+        "lines": "\ufeff" + json.dumps(CLAIMED, ensure_ascii=False) + "\n\n",
+    }
+    path = tmp_path / "filings.json"
+    path.write_text(rows[form], encoding="utf-8")
+    assert main(["screen", "--file", str(path), "--no-explain", "--json"]) == 0
+    (result,) = json.loads(capsys.readouterr().out)["results"]
+    assert (result["id"], result["verdict"]) == ("A-1", "review")
+
+
+@pytest.mark.parametrize(
+    ("row", "where"),
+    [
+        ({**FILING, "titel": "x"}, "filings[0]"),
+        ({**FILING, "ipc": "F02K7/14"}, "filings[0].ipc"),
+        ({**FILING, "abstract": None}, "filings[0].abstract"),
+        ({**FILING, "filing_date": "20260131"}, "filings[0].filing_date"),
+        ({**FILING, "filing_date": "9999-12-31"}, "filings[0].filing_date"),
+        ({**FILING, "conditions": {"defence_use": "perhaps"}}, "filings[0].conditions.defence_use"),
+        ({**FILING, "conditions": []}, "filings[0].conditions"),
+        ({**FILING, "already_public": True}, "filings[0].already_public"),
+        (7, "filings[0]"),
+    ],
+)
+def test_screen_refuses_a_bad_filing_by_field(
+    row: object, where: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "filings.json"
+    path.write_text(json.dumps([row]), encoding="utf-8")
+    assert main(["screen", "--file", str(path)]) == 1
+    assert capsys.readouterr().err.startswith(f"critech: {where}: ")
+
+
+@pytest.mark.parametrize("data", [b"[" * 100_000, b"", b"\xff", b'{"title": 1}\n{'])
+def test_screen_refuses_what_is_no_json(
+    data: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "filings.json"
+    path.write_bytes(data)
+    assert main(["screen", "--file", str(path)]) == 1
+    assert capsys.readouterr().err.startswith("critech: filings.json")

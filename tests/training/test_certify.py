@@ -23,7 +23,7 @@ from critech_training.certify import (
 TAXONOMY = load_taxonomy("jp-secret-patent-25")
 N_FIELDS = len(TAXONOMY.labels)
 MODEL = ScreeningModel(
-    Fusion(1.0, {"exact": 1.0, "subgroup": 0.5, "none": -1.0}),
+    Fusion({"exact": 1.0, "subgroup": 0.5, "none": -1.0}),
     {lang: {label.code: 0.05 for label in TAXONOMY.labels} for lang in ("en", "ja")},
     "a rule",
 )

@@ -13,12 +13,12 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.linear_model import LogisticRegression
+from scipy.optimize import minimize
 
 from critech.classifier import SECRET_PATENTS
 from critech.examples import EXCERPT_CHARACTERS, Example, ExampleIndex, build_examples
 from critech.heads import LANGUAGE_ROW, FloatArray
-from critech.screening.model import Fusion, ScreeningModel
+from critech.screening.model import Fusion, ScreeningModel, log_odds
 from critech.screening.verdict import Rule
 from critech.text import compose_document
 from critech_labels import Label, Taxonomy, match_fields
@@ -29,7 +29,7 @@ ORDINARY_SYMBOLS = (
     "A47B88/40", "A61K8/34", "B65D81/32", "C08L23/06", "D06F39/00", "E04B1/80", "F16H57/04",
     "G06Q10/08", "H02J7/00", "H04N23/60", "G01N21/64", "B60K1/04",
 )  # fmt: skip
-_EDGE = 1e-6
+FITTED_RULES: tuple[Rule, ...] = ("exact", "subgroup", "none")
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class FusionConfig:
     subgroup_share: float = 0.15
     base_rate: float = 0.004
     draws: int = 4
-    inverse_regularisation: float = 1.0
+    prior_variance: float = 9.0
     seed: int = 12
 
 
@@ -99,7 +99,8 @@ def fit_fusion(
 ) -> Fusion | None:
     """Return the fusion fitted on filings made of held-out texts, or None without positives."""
     rng = random.Random(config.seed)
-    rows: list[tuple[float, bool, bool]] = []
+    logits: list[float] = []
+    kinds: list[int] = []
     target: list[bool] = []
     for record, text_scores, found in zip(records, scores, strengths, strict=True):
         for _ in range(config.draws):
@@ -107,23 +108,16 @@ def fit_fusion(
             for at, label in enumerate(taxonomy.labels):
                 if found[at] != ARGUABLE:
                     rule = rules.get(label.code, "none")
-                    rows.append((_logit(text_scores[at]), rule == "exact", rule == "subgroup"))
+                    logits.append(log_odds(float(text_scores[at])))
+                    kinds.append(FITTED_RULES.index(rule))
                     target.append(bool(found[at] == POSITIVE))
     y = np.array(target)
     if not y.any():
         return None
     weight = np.where(y, 1.0, negative_weight(y, config.base_rate))
-    model = LogisticRegression(C=config.inverse_regularisation, max_iter=1000)
-    model.fit(np.array(rows, dtype=np.float64), y, sample_weight=weight)
-    slope, exact, subgroup = (round(float(value), 4) for value in model.coef_[0])
-    none = round(float(model.intercept_[0]), 4)
+    offsets = _fit_offsets(np.array(logits), np.array(kinds), y, weight, config)
     return Fusion(
-        slope=slope,
-        offsets={
-            "exact": round(none + exact, 4),
-            "subgroup": round(none + subgroup, 4),
-            "none": none,
-        },
+        offsets={rule: round(b, 4) for rule, b in zip(FITTED_RULES, offsets, strict=True)},
         fitted_on={
             "texts": len(records),
             "filings": len(records) * config.draws,
@@ -133,9 +127,29 @@ def fit_fusion(
     )
 
 
-def _logit(score: float) -> float:
-    held = min(max(float(score), _EDGE), 1 - _EDGE)
-    return float(np.log(held / (1 - held)))
+def _fit_offsets(
+    logits: npt.NDArray[np.float64],
+    kinds: npt.NDArray[np.int64],
+    y: npt.NDArray[np.bool_],
+    weight: npt.NDArray[np.float64],
+    config: FusionConfig,
+) -> list[float]:
+    """Return what each way of meeting a rule adds to the text's log-odds: weighted maximum
+    likelihood under a Gaussian prior around zero. The log-odds themselves keep the weight 1, since
+    they are calibrated; held-out texts of the corpus part so well that a fitted weight would trust
+    text beyond what it earns elsewhere."""
+    one_hot = np.eye(len(FITTED_RULES))[kinds]
+
+    def loss(offsets: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+        z = logits + one_hot @ offsets
+        p = 0.5 * (1 + np.tanh(z / 2))
+        value = np.sum(weight * (np.logaddexp(0, z) - y * z))
+        prior = offsets / config.prior_variance
+        gradient = one_hot.T @ (weight * (p - y)) + prior
+        return float(value + 0.5 * np.sum(prior * offsets)), gradient
+
+    found = minimize(loss, np.zeros(len(FITTED_RULES)), jac=True, method="L-BFGS-B")
+    return [float(value) for value in found.x]
 
 
 def _drawn_rules(

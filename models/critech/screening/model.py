@@ -18,12 +18,11 @@ _EDGE = 1e-6
 class Fusion:
     """A logistic model over the text's log-odds and how the IPC rule is met.
 
-    ``fused = logistic(slope * logit(text score) + offsets[rule])``, with one offset each for
+    ``fused = logistic(logit(text score) + offsets[rule])``, with one offset each for
     ``exact``, ``subgroup`` and ``none``; what comes near an item counts as ``subgroup``. Without
     IPC symbols the text score stands as it is.
     """
 
-    slope: float
     offsets: Mapping[str, float]
     fitted_on: Mapping[str, Any] = field(default_factory=dict)
 
@@ -31,17 +30,14 @@ class Fusion:
         """Return the probability that a filing is in a field, in 0..1."""
         if rule == "not_given":
             return score
-        logit = self.slope * log_odds(score) + self._offset(rule)
+        logit = log_odds(score) + self._offset(rule)
         return 0.5 * (1.0 + math.tanh(0.5 * logit))
 
     def formula(self, rule: Rule) -> str:
         """Return the rule in words, with its numbers."""
         if rule == "not_given":
             return "text score (no IPC symbols were given)"
-        return (
-            f"logistic({self.slope:.3f} * logit(text score) {self._offset(rule):+.3f}), "
-            f"IPC rule {rule}"
-        )
+        return f"logistic(logit(text score) {self._offset(rule):+.3f}), IPC rule {rule}"
 
     def _offset(self, rule: Rule) -> float:
         return self.offsets[rule if rule in self.offsets else "subgroup"]

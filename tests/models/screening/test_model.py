@@ -18,7 +18,7 @@ from critech.screening.model import (
     upper_bound,
 )
 
-FUSION = Fusion(slope=0.9, offsets={"exact": 4.0, "subgroup": 2.0, "none": -1.0})
+FUSION = Fusion(offsets={"exact": 4.0, "subgroup": 2.0, "none": -1.0})
 CERTIFICATE = Certificate(
     model_digest="sha256:a",
     calibration_digest="sha256:b",
@@ -67,7 +67,6 @@ def test_fusion_lifts_by_the_rule_lowers_without_it_and_leaves_text_alone() -> N
 
 
 def test_the_formula_has_its_numbers() -> None:
-    assert "0.900" in FUSION.formula("exact")
     assert "+4.000" in FUSION.formula("exact")
     assert "no IPC" in FUSION.formula("not_given")
 

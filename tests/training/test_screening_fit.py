@@ -1,0 +1,101 @@
+"""Fusion and cut-offs: fitted on filings made of held-out texts."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+from critech.bundle import read_bundle
+from critech_labels import load_taxonomy, match_fields
+from critech_training.corpus import Record
+from critech_training.screening_fit import (
+    ORDINARY_SYMBOLS,
+    CutoffConfig,
+    FusionConfig,
+    ScreeningConfig,
+    draw_symbols,
+    fit_fusion,
+    fit_screening,
+)
+
+TAXONOMY = load_taxonomy("jp-secret-patent-25")
+N_FIELDS = len(TAXONOMY.labels)
+
+
+@pytest.mark.parametrize("label", TAXONOMY.labels, ids=lambda label: label.code)
+def test_drawn_symbols_meet_their_field(label) -> None:  # type: ignore[no-untyped-def]
+    rng = random.Random(1)
+    for _ in range(20):
+        found = {f.code: f.match for f in match_fields(draw_symbols(label, rng, 0.0)).fields}
+        assert found[label.code] == "exact"
+    below = [
+        {f.code: f.match for f in match_fields(draw_symbols(label, rng, 1.0)).fields}
+        for _ in range(20)
+    ]
+    listed_with_stroke = all(
+        "/" in symbol for rule in label.ipc_rules for part in rule.all_of for symbol in part
+    )
+    if listed_with_stroke:
+        assert "subgroup" in {found.get(label.code) for found in below}
+
+
+def test_ordinary_symbols_meet_no_field() -> None:
+    assert match_fields(ORDINARY_SYMBOLS).fields == ()
+
+
+def made(n: int = 400) -> tuple[list[Record], np.ndarray, np.ndarray]:
+    """Texts of which every fourth is in a field, with scores that tell it fairly well."""
+    rng = np.random.default_rng(0)
+    scores = rng.beta(1.0, 30.0, (n, N_FIELDS)).astype(np.float32)
+    strengths = np.zeros((n, N_FIELDS), dtype=np.int8)
+    records = []
+    for i in range(n):
+        labels = {}
+        if i % 4 == 0:
+            field = TAXONOMY.labels[i // 4 % N_FIELDS]
+            labels[field.id] = 2
+            strengths[i, i // 4 % N_FIELDS] = 2
+            scores[i, i // 4 % N_FIELDS] = rng.beta(4.0, 2.0)
+        language = "ja" if i % 8 == 0 else "en"
+        records.append(Record(f"t-{i}", language, "abstract", "pos", None, "A text.", labels))
+    return records, scores, strengths
+
+
+def test_a_rule_lifts_and_its_absence_lowers() -> None:
+    fusion = fit_fusion(*made(), TAXONOMY, FusionConfig())
+    assert fusion is not None
+    assert fusion.offsets["exact"] > fusion.offsets["subgroup"] > fusion.offsets["none"]
+    assert fusion.fuse(0.1, "exact") > 0.1 > fusion.fuse(0.1, "none")
+    assert fusion.fitted_on["positive_pairs"] == 400
+    assert fusion == fit_fusion(*made(), TAXONOMY, FusionConfig())
+
+
+def test_without_positives_there_is_no_fusion() -> None:
+    records, scores, strengths = made()
+    assert fit_fusion(records, scores, strengths * 0, TAXONOMY, FusionConfig()) is None
+
+
+def test_cutoffs_keep_the_stated_recall_and_the_floor() -> None:
+    records, scores, strengths = made()
+    config = ScreeningConfig(cutoffs=CutoffConfig(recall=0.9, lowest=0.01))
+    model = fit_screening(records, scores, strengths, TAXONOMY, config)
+    for language in ("en", "ja"):
+        rows = [i for i, record in enumerate(records) if record.language == language]
+        positive = scores[rows][strengths[rows] == 2]
+        (cutoff,) = set(model.cutoffs[language].values())
+        assert 0.9 <= (positive >= cutoff - 1e-6).mean() < 0.95
+    lowest = ScreeningConfig(cutoffs=CutoffConfig(recall=0.9, lowest=0.9))
+    found = fit_screening(records, scores, strengths, TAXONOMY, lowest)
+    assert set(found.cutoffs["en"].values()) == {0.9}
+
+
+def test_a_trained_bundle_holds_examples_and_screening(tiny_bundle) -> None:  # type: ignore[no-untyped-def]
+    bundle = read_bundle(tiny_bundle)
+    assert bundle.examples is not None
+    assert bundle.screening is not None
+    assert len(bundle.examples.examples) > 50
+    assert set(bundle.screening.cutoffs) == {"en", "ja"}
+    assert bundle.screening.certificate is None
+    assert bundle.manifest["training"]["config"]["screening"]["fusion"]["wrong_share"] == 0.15
