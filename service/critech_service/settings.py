@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from critech.errors import InputError
 
 
 class Settings(BaseSettings):
@@ -29,3 +32,35 @@ class Settings(BaseSettings):
     log_level: str = Field(
         "info", pattern="^(critical|error|warning|info|debug)$", description="Level of the log."
     )
+    docs: bool = Field(
+        False, description="Serve /openapi.json. A page for browsers is never served."
+    )
+    keys_file: Path | None = Field(None, description="File of API keys, by `critech keys create`.")
+    keys: SecretStr | None = Field(
+        None, description="The content of such a file, where there is no place for one."
+    )
+    insecure_no_keys: bool = Field(
+        False, description="Listen on other addresses than loopback without keys."
+    )
+    rate_limit: int = Field(
+        6_000, ge=0, description="Requests a minute for each key; more is answered 429; 0: any."
+    )
+    concurrency_limit: int = Field(
+        64, ge=0, description="Requests at once for each key; more is answered 429; 0: any."
+    )
+    tls_cert: Path | None = Field(None, description="Certificate chain in PEM; turns TLS on.")
+    tls_key: Path | None = Field(None, description="Private key of the certificate in PEM.")
+    uds: Path | None = Field(None, description="UNIX socket to listen on instead of host and port.")
+    uds_mode: str = Field(
+        "660", pattern="^0?[0-7]{3}$", description="Permissions of the UNIX socket, octal."
+    )
+
+
+def read_settings(given: dict[str, Any]) -> Settings:
+    """Return the settings, what is given winning over the environment. InputError names a setting
+    that is wrong, not its value."""
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        raise InputError(f"setting {first['loc'][0]}", first["msg"]) from None
