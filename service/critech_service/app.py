@@ -9,10 +9,15 @@ from fastapi import FastAPI
 
 from critech import Classifier, __version__
 from critech_service import problems
+from critech_service.access.authenticate import Authenticate
+from critech_service.access.keyring import KeyRing
+from critech_service.access.limits import Limits
+from critech_service.access.security import ALTERNATIVES
 from critech_service.body_limit import BodyLimit
 from critech_service.guard import Guard
 from critech_service.routes import classify, health, model, screen, taxonomies
 from critech_service.schemas import EXAMPLE_EN
+from critech_service.security_headers import SecurityHeaders
 from critech_service.settings import Settings
 
 DESCRIPTION = """Maps a patent abstract or a product description, in English or Japanese, onto
@@ -24,8 +29,12 @@ The absence of a label is not clearance. This is not legal advice."""
 
 def create_app(settings: Settings | None = None, classifier: Classifier | None = None) -> FastAPI:
     """Return the application. The bundle is read and verified at start-up, unless a classifier is
-    handed in, which then stays the caller's to close."""
+    handed in, which then stays the caller's to close. KeysError where the keys cannot be used.
+
+    Where the service listens is not known here: ``critech serve`` refuses to open it without keys,
+    another server started with this factory does not."""
     settings = settings or Settings()
+    ring = KeyRing.from_settings(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -43,13 +52,22 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
         version=__version__,
         description=DESCRIPTION,
         lifespan=lifespan,
+        openapi_url="/openapi.json" if settings.docs else None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
     )
     problems.install(app)
+    # the last added is the outermost
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(Limits, per_minute=settings.rate_limit, at_once=settings.concurrency_limit)
+    if ring is not None:
+        app.add_middleware(Authenticate, ring=ring)
     app.add_middleware(Guard)
-    for module in (classify, screen, taxonomies, model, health):
-        app.include_router(module.router)
+    app.add_middleware(SecurityHeaders)
+    responses = problems.LIMIT_RESPONSES if ring is None else problems.ACCESS_RESPONSES
+    declared = [] if ring is None else ALTERNATIVES
+    for module in (classify, screen, taxonomies, model):
+        app.include_router(module.router, responses=responses, dependencies=declared)
+    app.include_router(health.router)
     return app

@@ -18,11 +18,14 @@ MEDIA_TYPE = "application/problem+json"
 MAX_ERRORS = 20
 _TITLES = {
     400: ("malformed-request", "The request cannot be read"),
+    401: ("unauthorised", "A key is needed"),
+    403: ("forbidden", "The key does not allow this"),
     404: ("not-found", "There is nothing here"),
     405: ("method-not-allowed", "The method is not allowed here"),
     413: ("body-too-large", "The request body is too large"),
     415: ("unsupported-media-type", "The request body is not JSON"),
     422: ("invalid-request", "The request is not valid"),
+    429: ("too-many-requests", "There are too many requests"),
     500: ("internal-error", "The server failed"),
     503: ("not-ready", "The server is not ready"),
 }
@@ -39,6 +42,10 @@ PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 NOT_FOUND_RESPONSE: dict[int | str, dict[str, Any]] = {
     status: _documented(status) for status in (404, 422)
+}
+LIMIT_RESPONSES: dict[int | str, dict[str, Any]] = {429: _documented(429)}
+ACCESS_RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: _documented(status) for status in (401, 403, 429, 503)
 }
 
 

@@ -16,7 +16,7 @@ SECRET = "canary-5f2c"
 
 @pytest.fixture(scope="module")
 def client(classifier: Classifier) -> Iterator[TestClient]:
-    with TestClient(create_app(Settings(), classifier)) as ready:
+    with TestClient(create_app(Settings(docs=True), classifier)) as ready:
         yield ready
 
 

@@ -1,0 +1,61 @@
+"""Middleware: let in who shows a valid key of the right scope.
+
+Prevents use without a key, and bodies from strangers from being read at all.
+"""
+
+from __future__ import annotations
+
+import time
+
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as Connection
+
+from critech_service.access.buckets import Clock
+from critech_service.access.credentials import presented
+from critech_service.access.keyring import KeyRing
+from critech_service.access.records import Scope
+from critech_service.access.refusals import RefusedError, forbidden, unauthorised, unavailable
+from critech_service.access.scopes import need
+from critech_service.access.store import KeysError
+from critech_service.access.verifier import Verifier
+
+
+class Authenticate:
+    """ASGI middleware; sets ``key_id`` in the state of a request that it lets in."""
+
+    def __init__(self, app: ASGIApp, ring: KeyRing, clock: Clock = time.monotonic) -> None:
+        self.app = app
+        self.ring = ring
+        self.verifier = Verifier(ring, clock)
+
+    async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer 401, 403, 429 or 503."""
+        if scope["type"] == "websocket":  # no route is one
+            await send({"type": "websocket.close", "code": 1008, "reason": ""})
+            return
+        if scope["type"] == "http" and need(scope["path"]) != "open":
+            try:
+                key_id = await self._admitted(scope)
+            except RefusedError as refused:
+                await refused.answer(scope, receive, send)
+                return
+            scope.setdefault("state", {})["key_id"] = key_id
+        await self.app(scope, receive, send)
+
+    async def _admitted(self, scope: Connection) -> str:
+        keys = presented(scope["headers"])
+        if not keys:
+            detail = "Send a key as `Authorization: Bearer` or `X-API-Key`."
+            raise RefusedError(unauthorised(detail))
+        if len(keys) > 1:
+            raise RefusedError(unauthorised("Send one key, not several.", "invalid_request"))
+        try:
+            self.ring.refresh()
+        except KeysError:
+            raise RefusedError(unavailable()) from None
+        address = scope["client"][0] if scope.get("client") else ""
+        record = await self.verifier.record(keys.pop(), address)
+        needed = need(scope["path"])
+        if isinstance(needed, Scope) and needed not in record.scopes:
+            raise RefusedError(forbidden(needed))
+        return record.id

@@ -1,0 +1,37 @@
+"""Which path needs which scope.
+
+A path that is not listed needs ``admin``, so that a route someone forgets here is closed, however
+the path is spelled.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from critech_service.access.records import Scope
+
+Need = Scope | Literal["open", "any key"]
+
+ROUTES: dict[str, Need] = {
+    "/healthz": "open",
+    "/readyz": "open",
+    "/v1/classify": Scope.CLASSIFY,
+    "/v1/screen": Scope.SCREEN,
+    "/v1/model": "any key",
+    "/v1/crosswalk": "any key",
+    "/v1/taxonomies": "any key",
+    "/openapi.json": "any key",
+}
+BELOW: dict[str, Need] = {  # a prefix and all that is below it
+    "/v1/taxonomies/": "any key",
+}
+
+
+def need(path: str) -> Need:
+    """Return what a request for a path must show."""
+    if path in ROUTES:
+        return ROUTES[path]
+    for prefix, needed in BELOW.items():
+        if path.startswith(prefix):
+            return needed
+    return Scope.ADMIN
