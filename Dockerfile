@@ -1,5 +1,6 @@
 # syntax=docker/dockerfile:1
-# Build: docker build -t critech .      Run: docker run -p 8000:8000 critech
+# Build: docker build -t critech .
+# Run:   docker run -p 8000:8000 -e CRITECH_KEYS="$(cat keys.json)" critech      (docs/access.md)
 
 FROM python:3.11-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
