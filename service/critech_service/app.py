@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from critech import Classifier, __version__
 from critech_service import problems
+from critech_service.audit import open_audit
 from critech_service.body_limit import BodyLimit
 from critech_service.guard import Guard
 from critech_service.routes import classify, health, model, screen, taxonomies
@@ -24,17 +25,22 @@ The absence of a label is not clearance. This is not legal advice."""
 
 def create_app(settings: Settings | None = None, classifier: Classifier | None = None) -> FastAPI:
     """Return the application. The bundle is read and verified at start-up, unless a classifier is
-    handed in, which then stays the caller's to close."""
+    handed in, which then stays the caller's to close. The audit log is opened at once: raise
+    InputError or AuditError when one is asked for and cannot be kept."""
     settings = settings or Settings()
+    audit = open_audit(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         own = classifier or Classifier.load(settings.bundle, settings.threads)
         app.state.classifier = own
+        app.state.audit = audit
         own.classify([EXAMPLE_EN["text"]])  # the first call of a session is slow
         app.state.ready = True
         yield
         app.state.ready = False
+        if audit is not None:
+            audit.log.close()
         if classifier is None:
             own.close()
 

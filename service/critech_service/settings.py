@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -28,4 +29,20 @@ class Settings(BaseSettings):
     )
     log_level: str = Field(
         "info", pattern="^(critical|error|warning|info|debug)$", description="Level of the log."
+    )
+    audit_log: Path | None = Field(
+        None, description="Audit log of screening; none is kept by default."
+    )
+    audit_hmac_file: Path | None = Field(
+        None, description="File with the secret of the audit log's digests, 32 bytes or more."
+    )
+    audit_hmac_key: SecretStr | None = Field(
+        None, description="That secret itself, where no file can be given."
+    )
+    audit_fsync: Literal["always", "batch", "off"] = Field(
+        "always",
+        description="When records reach the disk: before the answer, within 1 s, any time.",
+    )
+    audit_max_bytes: int = Field(
+        100_000_000, ge=10_000, description="Size in bytes from which a new file is begun."
     )
