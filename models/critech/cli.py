@@ -20,6 +20,7 @@ COMMANDS = {
     "screen": ("critech.commands.screen", "screen patent filings against the 25 fields"),
     "serve": ("critech_service.command", "serve the HTTP API"),
     "audit": ("critech.commands.audit", "verify the audit log of screening; override a verdict"),
+    "feedback": ("critech.commands.feedback", "collect reviewers' corrections"),
     "labels": ("critech.commands.labels", "list, show, check and export the taxonomies"),
     "train": ("critech_training.commands.train", "train a bundle from the corpus"),
     "corpus": ("critech_training.commands.corpus", "check and count a training corpus"),
