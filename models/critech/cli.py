@@ -20,6 +20,8 @@ COMMANDS = {
     "screen": ("critech.commands.screen", "screen patent filings against the 25 fields"),
     "serve": ("critech_service.command", "serve the HTTP API"),
     "keys": ("critech_service.keys_command", "create, list and revoke API keys"),
+    "audit": ("critech.commands.audit", "verify the audit log of screening; override a verdict"),
+    "feedback": ("critech.commands.feedback", "collect reviewers' corrections"),
     "labels": ("critech.commands.labels", "list, show, check and export the taxonomies"),
     "train": ("critech_training.commands.train", "train a bundle from the corpus"),
     "corpus": ("critech_training.commands.corpus", "check and count a training corpus"),

@@ -13,6 +13,7 @@ from critech_service.access.authenticate import Authenticate
 from critech_service.access.keyring import KeyRing
 from critech_service.access.limits import Limits
 from critech_service.access.security import ALTERNATIVES
+from critech_service.audit import open_audit
 from critech_service.body_limit import BodyLimit
 from critech_service.guard import Guard
 from critech_service.routes import classify, health, model, screen, taxonomies
@@ -29,21 +30,26 @@ The absence of a label is not clearance. This is not legal advice."""
 
 def create_app(settings: Settings | None = None, classifier: Classifier | None = None) -> FastAPI:
     """Return the application. The bundle is read and verified at start-up, unless a classifier is
-    handed in, which then stays the caller's to close. KeysError where the keys cannot be used.
+    handed in, which then stays the caller's to close. The keys are read and the audit log is opened
+    at once: KeysError, InputError or AuditError when one is asked for and cannot be used.
 
     Where the service listens is not known here: ``critech serve`` refuses to open it without keys,
     another server started with this factory does not."""
     settings = settings or Settings()
     ring = KeyRing.from_settings(settings)
+    audit = open_audit(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         own = classifier or Classifier.load(settings.bundle, settings.threads)
         app.state.classifier = own
+        app.state.audit = audit
         own.classify([EXAMPLE_EN["text"]])  # the first call of a session is slow
         app.state.ready = True
         yield
         app.state.ready = False
+        if audit is not None:
+            audit.log.close()
         if classifier is None:
             own.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,11 +12,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
+from critech.audit import AuditError
 from critech.errors import InputError
 from critech_service.schemas import Problem
 
 MEDIA_TYPE = "application/problem+json"
 MAX_ERRORS = 20
+log = logging.getLogger("critech")
 _TITLES = {
     400: ("malformed-request", "The request cannot be read"),
     401: ("unauthorised", "A key is needed"),
@@ -47,6 +50,7 @@ LIMIT_RESPONSES: dict[int | str, dict[str, Any]] = {429: _documented(429)}
 ACCESS_RESPONSES: dict[int | str, dict[str, Any]] = {
     status: _documented(status) for status in (401, 403, 429, 503)
 }
+UNAVAILABLE_RESPONSE: dict[int | str, dict[str, Any]] = {503: _documented(503)}
 
 
 class UnicodeJSONResponse(JSONResponse):
@@ -106,6 +110,12 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(InputError)
     async def unusable(_: Request, error: InputError) -> Response:
         return problem(422, str(error), [{"field": error.field, "message": error.problem}])
+
+    @app.exception_handler(AuditError)
+    async def unrecorded(_: Request, error: AuditError) -> Response:
+        log.error("nothing was answered: %s", error)
+        detail = "The audit log cannot be written, so nothing is answered."
+        return problem(503, detail, headers={"Retry-After": "5"})
 
     @app.exception_handler(HTTPException)
     async def refused(_: Request, error: HTTPException) -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -54,6 +54,23 @@ class Settings(BaseSettings):
     uds_mode: str = Field(
         "660", pattern="^0?[0-7]{3}$", description="Permissions of the UNIX socket, octal."
     )
+    audit_log: Path | None = Field(
+        None, description="Audit log of screening; none is kept by default."
+    )
+    audit_hmac_file: Path | None = Field(
+        None, description="File with the secret of the audit log's digests, 32 bytes or more."
+    )
+    audit_hmac_key: SecretStr | None = Field(
+        None, description="That secret itself, where no file can be given."
+    )
+    audit_fsync: Literal["always", "batch", "off"] = Field(
+        "always",
+        description="When records reach the disk: before the answer, within 1 s, any time.",
+    )
+    audit_max_bytes: int = Field(
+        100_000_000, ge=10_000, description="Size in bytes from which a new file is begun."
+    )
+
 
 
 def read_settings(given: dict[str, Any]) -> Settings:

@@ -8,7 +8,12 @@ from starlette.concurrency import run_in_threadpool
 
 from critech.screening.filing import Conditions, Filing
 from critech.screening.screen import Screener
-from critech_service.problems import PROBLEM_RESPONSES, UnicodeJSONResponse
+from critech_service.audit import Audit
+from critech_service.problems import (
+    PROBLEM_RESPONSES,
+    UNAVAILABLE_RESPONSE,
+    UnicodeJSONResponse,
+)
 from critech_service.screen_schemas import FilingIn, ScreenIn, ScreenOut
 
 router = APIRouter(tags=["screening"])
@@ -19,14 +24,18 @@ router = APIRouter(tags=["screening"])
     summary="Screen patent filings",
     response_model=ScreenOut,
     response_description="One verdict per filing, in input order.",
-    responses=PROBLEM_RESPONSES,
+    responses={**PROBLEM_RESPONSES, **UNAVAILABLE_RESPONSE},
 )
 async def screen(body: ScreenIn, request: Request) -> Response:
     """Hold 1 to 64 filings against the 25 specified technical fields: rule, text, conditions,
     evidence and dates."""
     screener = Screener(request.app.state.classifier)
+    audit: Audit | None = request.app.state.audit
     filings = [_filing(item) for item in body.filings]
     found = await run_in_threadpool(screener.screen, filings, body.explain, body.as_of)
+    if audit is not None:  # no answer without a record
+        key_id = getattr(request.state, "key_id", None)
+        await run_in_threadpool(audit.record, screener, filings, found, key_id)
     return UnicodeJSONResponse(found.as_dict())
 
 
