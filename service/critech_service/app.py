@@ -11,7 +11,7 @@ from critech import Classifier, __version__
 from critech_service import problems
 from critech_service.body_limit import BodyLimit
 from critech_service.guard import Guard
-from critech_service.routes import annif, classify, health, model, screen, taxonomies
+from critech_service.routes import annif, classify, health, kserve, model, screen, taxonomies
 from critech_service.schemas import EXAMPLE_EN
 from critech_service.settings import Settings
 
@@ -50,6 +50,6 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
     problems.install(app)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(Guard)
-    for module in (classify, screen, taxonomies, model, health, annif):
+    for module in (classify, screen, taxonomies, model, health, annif, kserve):
         app.include_router(module.router)
     return app

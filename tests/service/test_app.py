@@ -248,4 +248,7 @@ def test_openapi_lists_every_route(client: TestClient) -> None:
         "/annif/v1/", "/annif/v1/vocabs", "/annif/v1/detect-language", "/annif/v1/projects",
         *(f"/annif/v1/projects/{{project_id}}{end}" for end in
           ("", "/suggest", "/suggest-batch", "/learn")),
+        "/v2", "/v2/health/live", "/v2/health/ready",
+        *(f"/v2/models/{{name}}{version}{end}" for version in ("", "/versions/{version}")
+          for end in ("", "/ready", "/infer")),
     }  # fmt: skip
