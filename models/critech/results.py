@@ -90,6 +90,10 @@ class TaxonomyResult:
     labels: tuple[LabelResult, ...]
     in_force: bool | None = None
 
+    def all_labels(self) -> tuple[LabelResult, ...]:
+        """Return the labels with their sub-items in one row, each sub-item after its category."""
+        return tuple(found for label in self.labels for found in (label, *label.children))
+
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form. ``in_force`` is there only when a date was given."""
         data: dict[str, Any] = {"id": self.id, "version": self.version}

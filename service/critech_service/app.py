@@ -16,10 +16,10 @@ from critech_service.access.security import ALTERNATIVES
 from critech_service.audit import open_audit
 from critech_service.body_limit import BodyLimit
 from critech_service.guard import Guard
-from critech_service.routes import classify, health, model, screen, taxonomies
+from critech_service.routes import annif, classify, health, kserve, model, screen, taxonomies
 from critech_service.schemas import EXAMPLE_EN
 from critech_service.security_headers import SecurityHeaders
-from critech_service.settings import Settings
+from critech_service.settings import CONCURRENCY_LIMIT, RATE_LIMIT, Settings
 
 DESCRIPTION = """Maps a patent abstract or a product description, in English or Japanese, onto
 Japan's 20 critical technology fields, the 50 K-Program technologies, the 25 secret-patent fields
@@ -66,14 +66,25 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
     problems.install(app)
     # the last added is the outermost
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
-    app.add_middleware(Limits, per_minute=settings.rate_limit, at_once=settings.concurrency_limit)
+    app.add_middleware(
+        Limits,
+        per_minute=_limit(settings.rate_limit, RATE_LIMIT, ring),
+        at_once=_limit(settings.concurrency_limit, CONCURRENCY_LIMIT, ring),
+    )
     if ring is not None:
         app.add_middleware(Authenticate, ring=ring)
     app.add_middleware(Guard)
     app.add_middleware(SecurityHeaders)
     responses = problems.LIMIT_RESPONSES if ring is None else problems.ACCESS_RESPONSES
     declared = [] if ring is None else ALTERNATIVES
-    for module in (classify, screen, taxonomies, model):
+    for module in (classify, screen, taxonomies, model, annif, kserve):
         app.include_router(module.router, responses=responses, dependencies=declared)
     app.include_router(health.router)
     return app
+
+
+def _limit(setting: int | None, with_keys: int, ring: KeyRing | None) -> int:
+    """Return a limit as set; by default there is none on a machine's own, keyless service."""
+    if setting is not None:
+        return setting
+    return 0 if ring is None else with_keys

@@ -22,11 +22,11 @@ log = logging.getLogger("critech")
 _TITLES = {
     400: ("malformed-request", "The request cannot be read"),
     401: ("unauthorised", "A key is needed"),
-    403: ("forbidden", "The key does not allow this"),
+    403: ("forbidden", "This is not allowed"),
     404: ("not-found", "There is nothing here"),
     405: ("method-not-allowed", "The method is not allowed here"),
     413: ("body-too-large", "The request body is too large"),
-    415: ("unsupported-media-type", "The request body is not JSON"),
+    415: ("unsupported-media-type", "The request body has another media type"),
     422: ("invalid-request", "The request is not valid"),
     429: ("too-many-requests", "There are too many requests"),
     500: ("internal-error", "The server failed"),
@@ -40,17 +40,19 @@ def _documented(status: int) -> dict[str, Any]:
     return {"description": _TITLES[status][1], "content": {MEDIA_TYPE: {"schema": schema}}}
 
 
-PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: _documented(status) for status in (400, 413, 415, 422)
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return what OpenAPI says of problem responses with these statuses."""
+    return {status: _documented(status) for status in statuses}
+
+
+PROBLEM_RESPONSES = documented(400, 413, 415, 422)
+NOT_FOUND_RESPONSE = documented(404, 422)
+OTHER_RESPONSE: dict[int | str, dict[str, Any]] = {
+    "default": {**_documented(500), "description": "Any other error"}
 }
-NOT_FOUND_RESPONSE: dict[int | str, dict[str, Any]] = {
-    status: _documented(status) for status in (404, 422)
-}
-LIMIT_RESPONSES: dict[int | str, dict[str, Any]] = {429: _documented(429)}
-ACCESS_RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: _documented(status) for status in (401, 403, 429, 503)
-}
-UNAVAILABLE_RESPONSE: dict[int | str, dict[str, Any]] = {503: _documented(503)}
+LIMIT_RESPONSES = documented(429)
+ACCESS_RESPONSES = documented(401, 403, 429, 503)
+UNAVAILABLE_RESPONSE = documented(503)
 
 
 class UnicodeJSONResponse(JSONResponse):
@@ -91,25 +93,40 @@ def field_path(location: Sequence[str | int]) -> str:
     return path or "body"
 
 
+def refused_body(
+    request: Request, error: RequestValidationError | InputError, status: int = 422
+) -> Response:
+    """Return the problem response to a request whose content is not valid: 415 or 400 where it
+    cannot be read at all, else ``status``."""
+    if isinstance(error, InputError):
+        return problem(status, str(error), [{"field": error.field, "message": error.problem}])
+    if request.method == "POST" and not _is_json(request.headers.get("content-type", "")):
+        return problem(415, "Send the body as application/json.")
+    found = error.errors()
+    if any(item["type"] == "json_invalid" for item in found):
+        return problem(400, "The body is not valid JSON.")
+    errors = [field_error(item) for item in found]
+    detail = f"{errors[0]['field']}: {errors[0]['message']}"
+    if len(errors) > MAX_ERRORS:
+        detail += f" ({len(errors)} errors in all)"
+    return problem(status, detail, errors[:MAX_ERRORS])
+
+
+def field_error(item: Mapping[str, Any]) -> dict[str, str]:
+    """Return field and message of one of pydantic's errors, without the value."""
+    return {"field": _known_path(item), "message": str(item["msg"])}
+
+
 def install(app: FastAPI) -> None:
     """Register the handlers that turn every error into a problem response."""
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
-        if request.method == "POST" and not _is_json(request.headers.get("content-type", "")):
-            return problem(415, "Send the body as application/json.")
-        found = error.errors()
-        if any(item["type"] == "json_invalid" for item in found):
-            return problem(400, "The body is not valid JSON.")
-        errors = [{"field": _known_path(item), "message": str(item["msg"])} for item in found]
-        detail = f"{errors[0]['field']}: {errors[0]['message']}"
-        if len(errors) > MAX_ERRORS:
-            detail += f" ({len(errors)} errors in all)"
-        return problem(422, detail, errors[:MAX_ERRORS])
+        return refused_body(request, error)
 
     @app.exception_handler(InputError)
-    async def unusable(_: Request, error: InputError) -> Response:
-        return problem(422, str(error), [{"field": error.field, "message": error.problem}])
+    async def unusable(request: Request, error: InputError) -> Response:
+        return refused_body(request, error)
 
     @app.exception_handler(AuditError)
     async def unrecorded(_: Request, error: AuditError) -> Response:

@@ -10,6 +10,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from critech.errors import InputError
 
+RATE_LIMIT = 6_000
+CONCURRENCY_LIMIT = 64
+
 
 class Settings(BaseSettings):
     """All settings, read once at start and passed down."""
@@ -33,7 +36,7 @@ class Settings(BaseSettings):
         "info", pattern="^(critical|error|warning|info|debug)$", description="Level of the log."
     )
     docs: bool = Field(
-        False, description="Serve /openapi.json. A page for browsers is never served."
+        True, description="Serve /openapi.json. A page for browsers is never served."
     )
     keys_file: Path | None = Field(None, description="File of API keys, by `critech keys create`.")
     keys: SecretStr | None = Field(
@@ -42,11 +45,17 @@ class Settings(BaseSettings):
     insecure_no_keys: bool = Field(
         False, description="Listen on other addresses than loopback without keys."
     )
-    rate_limit: int = Field(
-        6_000, ge=0, description="Requests a minute for each key; more is answered 429; 0: any."
+    rate_limit: int | None = Field(
+        None,
+        ge=0,
+        description="Requests a minute for each key; more is answered 429; 0: any. By default "
+        f"{RATE_LIMIT} with keys, and none without.",
     )
-    concurrency_limit: int = Field(
-        64, ge=0, description="Requests at once for each key; more is answered 429; 0: any."
+    concurrency_limit: int | None = Field(
+        None,
+        ge=0,
+        description="Requests at once for each key; more is answered 429; 0: any. By default "
+        f"{CONCURRENCY_LIMIT} with keys, and none without.",
     )
     tls_cert: Path | None = Field(None, description="Certificate chain in PEM; turns TLS on.")
     tls_key: Path | None = Field(None, description="Private key of the certificate in PEM.")
@@ -70,7 +79,6 @@ class Settings(BaseSettings):
     audit_max_bytes: int = Field(
         100_000_000, ge=10_000, description="Size in bytes from which a new file is begun."
     )
-
 
 
 def read_settings(given: dict[str, Any]) -> Settings:

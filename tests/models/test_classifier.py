@@ -101,6 +101,15 @@ def test_options(classifier: Classifier) -> None:
     assert all(label.score >= 0.5 for label in only.labels)
 
 
+def test_all_labels_put_each_sub_item_after_its_category(classifier: Classifier) -> None:
+    (result,) = classifier.classify([TEXTS[0]], Options(("us-ecra-14",), top_k=None)).results
+    codes = [label.code for label in result.taxonomies[0].all_labels()]
+    assert sorted(codes) == sorted(classifier.taxonomies["us-ecra-14"].codes())
+    categories = [code.partition(".")[0] for code in codes]
+    assert [code for code in codes if "." not in code] == list(dict.fromkeys(categories))
+    assert len(categories) == 60
+
+
 def test_a_long_text_is_chunked_and_reported(classifier: Classifier) -> None:
     result = classifier.classify([" ".join(TEXTS) * 12]).results[0]
     assert result.tokens_seen == result.tokens_total > 2 * 512

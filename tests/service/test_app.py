@@ -245,4 +245,10 @@ def test_openapi_lists_every_route(client: TestClient) -> None:
         "/v1/classify", "/v1/screen", "/v1/taxonomies", "/v1/taxonomies/{taxonomy_id}",
         "/v1/taxonomies/{taxonomy_id}/labels/{code}", "/v1/model", "/v1/crosswalk", "/healthz",
         "/readyz",
+        "/annif/v1/", "/annif/v1/vocabs", "/annif/v1/detect-language", "/annif/v1/projects",
+        *(f"/annif/v1/projects/{{project_id}}{end}" for end in
+          ("", "/suggest", "/suggest-batch", "/learn")),
+        "/v2", "/v2/health/live", "/v2/health/ready",
+        *(f"/v2/models/{{name}}{version}{end}" for version in ("", "/versions/{version}")
+          for end in ("", "/ready", "/infer")),
     }  # fmt: skip

@@ -21,9 +21,15 @@ ROUTES: dict[str, Need] = {
     "/v1/crosswalk": "any key",
     "/v1/taxonomies": "any key",
     "/openapi.json": "any key",
+    "/annif/v1": Scope.CLASSIFY,
+    "/v2": "any key",
+    "/v2/health/live": "open",
+    "/v2/health/ready": "open",
 }
 BELOW: dict[str, Need] = {  # a prefix and all that is below it
     "/v1/taxonomies/": "any key",
+    "/annif/v1/": Scope.CLASSIFY,
+    "/v2/models/": Scope.CLASSIFY,
 }
 
 
