@@ -89,7 +89,7 @@ def test_no_other_origin_is_given_anything(client: TestClient) -> None:
 
 
 def test_openapi_is_switched_and_declares_keys(client: TestClient, classifier: Classifier) -> None:
-    plain = TestClient(create_app(Settings(), classifier))
+    plain = TestClient(create_app(Settings(docs=False), classifier))
     for path in ("/openapi.json", "/docs", "/redoc"):
         assert plain.get(path).status_code == 404
     document = client.get("/openapi.json", headers=KEY).json()

@@ -21,7 +21,6 @@ ROUTES: dict[str, Need] = {
     "/v1/crosswalk": "any key",
     "/v1/taxonomies": "any key",
     "/openapi.json": "any key",
-    "/annif/v1": Scope.CLASSIFY,
     "/v2": "any key",
     "/v2/health/live": "open",
     "/v2/health/ready": "open",
