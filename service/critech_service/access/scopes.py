@@ -22,8 +22,8 @@ ROUTES: dict[str, Need] = {
     "/v1/taxonomies": "any key",
     "/openapi.json": "any key",
     "/v2": "any key",
-    "/v2/health/live": "open",
-    "/v2/health/ready": "open",
+    "/v2/health/live": "any key",
+    "/v2/health/ready": "any key",
 }
 BELOW: dict[str, Need] = {  # a prefix and all that is below it
     "/v1/taxonomies/": "any key",
