@@ -15,11 +15,9 @@ import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from importlib import resources
 from typing import Any, Literal
 
-import yaml
-
+from critech_labels.data_files import read_yaml
 from critech_labels.taxonomy import load_taxonomy
 from critech_labels.texts import Bilingual, TaxonomyError, parse_bilingual, parse_date
 
@@ -77,9 +75,7 @@ class Crosswalk:
 @lru_cache(maxsize=1)
 def read_crosswalk() -> Crosswalk:
     """Return the shipped crosswalk with its header."""
-    path = resources.files("critech_labels") / "data" / "crosswalk.yaml"
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return parse_crosswalk(yaml.load(path.read_text(encoding="utf-8"), Loader=loader))
+    return parse_crosswalk(read_yaml("crosswalk.yaml"))
 
 
 def load_crosswalk() -> tuple[Correspondence, ...]:

@@ -12,11 +12,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import resources
-from typing import Any
 
-import yaml
-
+from critech_labels.data_files import read_yaml
 from critech_labels.texts import Bilingual, TaxonomyError, Terms
 
 _DASHES = re.compile(r"[\u2010-\u2015\u2212\ufe63\uff0d]")
@@ -119,8 +116,7 @@ class NonDisclosureLaw:
 @lru_cache(maxsize=1)
 def non_disclosure_law() -> NonDisclosureLaw:
     """Return the facts of the patent non-disclosure system."""
-    path = resources.files("critech_labels") / "data" / "law" / "jp-patent-non-disclosure.yaml"
-    raw: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    raw = read_yaml("law", "jp-patent-non-disclosure.yaml")
     return NonDisclosureLaw(
         in_force_from=dt.date.fromisoformat(raw["in_force_from"]),
         consolidated_to=dt.date.fromisoformat(raw["consolidated_to"]),

@@ -10,13 +10,10 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib import resources
-from importlib.resources.abc import Traversable
 from typing import Any, Literal
 
-import yaml
-
 from critech_labels.coverage import Coverage, Pointer, parse_coverage, parse_pointer
+from critech_labels.data_files import data_dir, read_yaml
 from critech_labels.texts import (
     Bilingual,
     TaxonomyError,
@@ -114,10 +111,6 @@ class Taxonomy:
         return tuple(label for label in self.labels if label.parent == code)
 
 
-def _data_dir() -> Traversable:
-    return resources.files("critech_labels") / "data"
-
-
 def versions(taxonomy_id: str) -> tuple[str, ...]:
     """Return the versions of a taxonomy, oldest first. A version is the date from which it holds
     in this form; single labels may be older (``effective_from``)."""
@@ -125,7 +118,7 @@ def versions(taxonomy_id: str) -> tuple[str, ...]:
         raise TaxonomyError(
             f"unknown taxonomy {taxonomy_id!r}; expected one of {', '.join(TAXONOMY_IDS)}"
         )
-    names = [entry.name for entry in (_data_dir() / taxonomy_id).iterdir()]
+    names = [entry.name for entry in (data_dir() / taxonomy_id).iterdir()]
     return tuple(sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml")))
 
 
@@ -173,9 +166,7 @@ def _load(taxonomy_id: str, version: str) -> Taxonomy:
 
 
 def _read(taxonomy_id: str, version: str) -> dict[str, Any]:
-    path = _data_dir() / taxonomy_id / f"{version}.yaml"
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    raw: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
+    raw = read_yaml(taxonomy_id, f"{version}.yaml")
     base_version = raw.pop("based_on", None)
     if base_version is None:
         return raw
@@ -183,7 +174,7 @@ def _read(taxonomy_id: str, version: str) -> dict[str, Any]:
     changed = {entry["code"]: entry for entry in raw.pop("labels", [])}
     unknown = changed.keys() - {entry["code"] for entry in base["labels"]}
     if unknown:
-        raise TaxonomyError(f"{path.name} changes labels {sorted(unknown)} that its base lacks")
+        raise TaxonomyError(f"{version}.yaml changes labels {sorted(unknown)} that its base lacks")
     labels = [{**entry, **changed.get(entry["code"], {})} for entry in base["labels"]]
     return {**base, **raw, "labels": labels}
 

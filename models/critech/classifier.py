@@ -24,8 +24,7 @@ from critech.results import (
 from critech.scorer import Scored, Scorer
 from critech.text import Language
 from critech_labels import Label, Taxonomy, load_taxonomy, match_fields
-
-SECRET_PATENTS = "jp-secret-patent-25"
+from critech_labels.matcher import SECRET_PATENTS
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,9 @@ class Classifier:
         any work is done.
         """
         options = options or Options()
-        taxonomies = self._select(options)
+        versions = self.taxonomies_as_of(options.as_of)
+        taxonomies = self._select(options.taxonomies, versions)
+        rules = versions.get(SECRET_PATENTS)
         ready = [
             (document, _checked_passage(document, i))
             for i, document in enumerate(
@@ -96,25 +97,31 @@ class Classifier:
         scored = self.score_all(
             [passage.text() for _, passage in ready], [document.language for document, _ in ready]
         )
-        requests = [
-            Request(passage, one, _flagged(taxonomies, one, self.scorer) if options.explain else ())
-            for (_, passage), one in zip(ready, scored, strict=True)
-        ]
-        evidence = self.explain_all(requests)
+        evidence: Sequence[Mapping[str, tuple[Evidence, ...]]] = [{}] * len(ready)
+        if options.explain:
+            evidence = self.explain_all(
+                [
+                    Request(passage, one, _flagged(taxonomies, one, self.scorer))
+                    for (_, passage), one in zip(ready, scored, strict=True)
+                ]
+            )
         results = [
-            self._result(document, one, taxonomies, options, found)
+            self._result(
+                document,
+                _Shown(one, options, found),
+                taxonomies,
+                match_fields(document.ipc, taxonomy=rules).as_dict() if document.ipc else None,
+            )
             for (document, _), one, found in zip(ready, scored, evidence, strict=True)
         ]
         return Classification(tuple(results), self.model)
 
-    def _select(self, options: Options) -> list[Taxonomy]:
-        for i, taxonomy_id in enumerate(options.taxonomies or ()):
-            if taxonomy_id not in self.taxonomies:
-                raise UnknownTaxonomyError(f"taxonomies[{i}]", tuple(self.taxonomies))
-        found = self.taxonomies_as_of(options.as_of)
-        return [
-            t for t in found.values() if options.taxonomies is None or t.id in options.taxonomies
-        ]
+    @staticmethod
+    def _select(ids: tuple[str, ...] | None, versions: Mapping[str, Taxonomy]) -> list[Taxonomy]:
+        for i, taxonomy_id in enumerate(ids or ()):
+            if taxonomy_id not in versions:
+                raise UnknownTaxonomyError(f"taxonomies[{i}]", tuple(versions))
+        return [t for t in versions.values() if ids is None or t.id in ids]
 
     def score_all(self, texts: Sequence[str], languages: Sequence[Language | None]) -> list[Scored]:
         """Return the scores of every cleaned text with its language, on the pool, in order."""
@@ -135,14 +142,11 @@ class Classifier:
     def _result(
         self,
         document: Document,
-        scored: Scored,
+        shown: _Shown,
         taxonomies: Sequence[Taxonomy],
-        options: Options,
-        evidence: Mapping[str, tuple[Evidence, ...]],
+        ipc: dict[str, object] | None,
     ) -> DocumentResult:
-        rules = self.taxonomies_as_of(options.as_of).get(SECRET_PATENTS)
-        ipc = match_fields(document.ipc, taxonomy=rules).as_dict() if document.ipc else None
-        shown = _Shown(scored, options, evidence)
+        scored, as_of = shown.scored, shown.options.as_of
         return DocumentResult(
             id=document.id,
             language=scored.language,
@@ -154,7 +158,7 @@ class Classifier:
                     taxonomy.id,
                     taxonomy.version,
                     self._ranked(taxonomy, None, shown),
-                    None if options.as_of is None else options.as_of >= taxonomy.effective_from,
+                    None if as_of is None else as_of >= taxonomy.effective_from,
                 )
                 for taxonomy in taxonomies
             ),

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from critech.results import Decision
 
 FloatArray = npt.NDArray[np.float32]
+RANK: dict[Decision, int] = {"not_assigned": 0, "possible": 1, "assigned": 2}
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,7 @@ def decide_all(
         )
         for i in range(len(scores))
     ]
-    rank: dict[Decision, int] = {"not_assigned": 0, "possible": 1, "assigned": 2}
     for child, parent in enumerate(parents):
-        if parent is not None and rank[decisions[child]] > rank[decisions[parent]]:
+        if parent is not None and RANK[decisions[child]] > RANK[decisions[parent]]:
             decisions[parent] = decisions[child]
     return decisions

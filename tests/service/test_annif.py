@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -11,7 +10,6 @@ from urllib.parse import urlencode
 import pytest
 import requests
 from annif_client import AnnifClient
-from live_server import serving
 from starlette.testclient import TestClient
 
 from critech import Classifier, Document
@@ -24,9 +22,7 @@ from critech_service.annif_schemas import (
     SuggestionsOut,
     VocabularyListOut,
 )
-from critech_service.app import create_app
 from critech_service.schemas import EXAMPLE_EN, EXAMPLE_JA, MAX_DOCUMENTS, MAX_ID, MAX_TEXT
-from critech_service.settings import Settings
 
 PAGE = Path(__file__).parents[2] / "docs" / "compatibility.md"
 SECRET = "canary-91ce"
@@ -37,20 +33,8 @@ TEXTS = [EXAMPLE_EN["text"], EXAMPLE_JA["text"], "A drawer hinge with a damper."
 
 
 @pytest.fixture(scope="module")
-def address(classifier: Classifier) -> Iterator[str]:
-    with serving(classifier) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
 def annif(address: str) -> AnnifClient:
     return AnnifClient(f"{address}/annif/v1/")
-
-
-@pytest.fixture(scope="module")
-def client(classifier: Classifier) -> Iterator[TestClient]:
-    with TestClient(create_app(Settings(), classifier)) as ready:
-        yield ready
 
 
 def scores(results: list[dict[str, Any]]) -> dict[str, float]:

@@ -14,12 +14,6 @@ from critech_service.settings import Settings
 SECRET = "canary-5f2c"
 
 
-@pytest.fixture(scope="module")
-def client(classifier: Classifier) -> Iterator[TestClient]:
-    with TestClient(create_app(Settings(docs=True), classifier)) as ready:
-        yield ready
-
-
 def is_problem(answer, status: int) -> dict:  # type: ignore[no-untyped-def, type-arg]
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"

@@ -9,24 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from key_samples import RECORD
 
 from critech_service.access import store
-from critech_service.access.records import KeyFile, Scope, new_key
+from critech_service.access.records import KeyFile
 from critech_service.access.store import KeysError, parse_keys, read_keys, update_keys
 
 SECRET = "canary-5f2c"
-RECORD, _ = new_key("office", (Scope.CLASSIFY,))
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "keys.json"
-
-
-@pytest.fixture
-def kept(path: Path) -> Path:
-    update_keys(path, lambda _: KeyFile(keys=(RECORD,)))
-    return path
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o602, 0o610, 0o644])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from key_samples import RECORD, TOKEN
 
 from critech_service.access import keyring as keyring_module
 from critech_service.access.hashing import decoy
@@ -16,18 +17,6 @@ from critech_service.access.store import KeysError, update_keys
 from critech_service.settings import Settings
 
 SECRET = "canary-5f2c"
-RECORD, TOKEN = new_key("office", (Scope.CLASSIFY,))
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "keys.json"
-
-
-@pytest.fixture
-def kept(path: Path) -> Path:
-    update_keys(path, lambda _: KeyFile(keys=(RECORD,)))
-    return path
 
 
 def test_an_unknown_id_costs_what_a_wrong_secret_costs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,24 +9,12 @@ import re
 from pathlib import Path
 
 import pytest
+from key_samples import RECORD
 
 from critech.cli import main
 from critech_service.access.hashing import decoy, hash_secret
 from critech_service.access.records import KeyFile, Scope, new_key, split_token
 from critech_service.access.store import read_keys, update_keys
-
-RECORD, _ = new_key("office", (Scope.CLASSIFY,))
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "keys.json"
-
-
-@pytest.fixture
-def kept(path: Path) -> Path:
-    update_keys(path, lambda _: KeyFile(keys=(RECORD,)))
-    return path
 
 
 def create(path: Path, capsys: pytest.CaptureFixture[str], *more: str) -> str:

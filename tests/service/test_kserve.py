@@ -7,13 +7,11 @@ import copy
 import json
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from live_server import serving
 from starlette.testclient import TestClient
 
 from critech import Classifier, Document, __version__
@@ -34,18 +32,6 @@ SECRET = "canary-c4d0"
 MODEL = "/v2/models/critech"
 TEXTS = [EXAMPLE_EN["text"], EXAMPLE_JA["text"], "A drawer hinge with a damper."]
 COLUMNS = {None: 155, "jp-critical-20": 20, "jp-secret-patent-25": 25, "us-ecra-14": 60}
-
-
-@pytest.fixture(scope="module")
-def address(classifier: Classifier) -> Iterator[str]:
-    with serving(classifier) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def client(classifier: Classifier) -> Iterator[TestClient]:
-    with TestClient(create_app(Settings(), classifier)) as ready:
-        yield ready
 
 
 def tensor(name: str, data: list[Any], **changes: Any) -> dict[str, Any]:

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
-from critech import Classifier
-from critech_service.app import create_app
 from critech_service.screen_schemas import SCREEN_EXAMPLE, ScreenOut
-from critech_service.settings import Settings
 
 FILING: dict[str, Any] = SCREEN_EXAMPLE["filings"][0]
-
-
-@pytest.fixture(scope="module")
-def client(classifier: Classifier) -> Iterator[TestClient]:
-    with TestClient(create_app(Settings(), classifier)) as client:
-        yield client
 
 
 def screen(client: TestClient, filing: dict[str, Any], **options: Any) -> dict[str, Any]:

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from critech.classifier import SECRET_PATENTS, Classifier
+from critech.classifier import Classifier
 from critech.errors import InputError
-from critech.scorer import Scored
 from critech.screening.model import (
     OVERALL,
     CertificateEntry,
@@ -27,15 +26,15 @@ from critech.screening.model import (
     lower_bound,
     upper_bound,
 )
-from critech.text import compose_document
 from critech_labels import Taxonomy
+from critech_labels.matcher import SECRET_PATENTS
+from critech_labels.texts import LANGUAGES
 from critech_training.corpus import POSITIVE, strengths
-from critech_training.evaluate import GoldText, text_language
+from critech_training.evaluate import GoldText, score_gold
 from critech_training.screening_fit import field_positions
 
 CONFIDENCE = 0.95
 CHOSEN = "fixed-sequence testing"
-LANGUAGES = ("en", "ja")
 LANGUAGE_ROWS = {"en": 0, "ja": 1, "und": -1}
 ALL = "all"
 # cut-offs as log-odds, fixed before any data is seen: 0.001 to 0.9 in equal steps
@@ -81,9 +80,7 @@ class Budget:
 def measure(classifier: Classifier, texts: Sequence[GoldText]) -> Calibrating:
     """Return what a bundle makes of labelled texts, as text alone. Texts without any label count
     as negatives."""
-    cleaned = [compose_document(text.title, text.text) for text in texts]
-    languages = [text_language(text.language, c) for text, c in zip(texts, cleaned, strict=True)]
-    scored: list[Scored] = classifier.score_all(cleaned, languages)
+    scored = score_gold(classifier, texts)
     order = classifier.bundle.labels
     fields = field_positions(order)
     return Calibrating(
@@ -109,7 +106,9 @@ def certify(
     The two languages share the error of the entry over both, so each is tested at half of it. For
     a cut-off chosen on these very texts no more than the target is claimed as bound.
     """
-    cutoffs = {language: dict(model.cutoffs[language]) for language in LANGUAGES}
+    cutoffs: dict[str, dict[str, float]] = {
+        language: dict(model.cutoffs[language]) for language in LANGUAGES
+    }
     if choose:
         for row, language in enumerate(LANGUAGES):
             here = data.language_rows == row
@@ -183,7 +182,7 @@ def positives_needed(positives: int, misses: int, target: float) -> int:
 
 
 def _cut_matrix(
-    data: Calibrating, taxonomy: Taxonomy, cutoffs: dict[str, dict[str, float]]
+    data: Calibrating, taxonomy: Taxonomy, cutoffs: Mapping[str, Mapping[str, float]]
 ) -> FloatArray:
     """Return the cut-off of every text and field, float64 [n_texts, n_fields]."""
     by_row = np.array(
@@ -246,8 +245,7 @@ def budget(
 
 def _above(data: Calibrating, taxonomy: Taxonomy, model: ScreeningModel) -> FloatArray:
     """Return how far the best field of each text is above its cut-off, float64 [n_texts]."""
-    cutoffs = {language: dict(model.cutoffs[language]) for language in LANGUAGES}
-    gaps = _logit(data.scores) - _logit(_cut_matrix(data, taxonomy, cutoffs))
+    gaps = _logit(data.scores) - _logit(_cut_matrix(data, taxonomy, model.cutoffs))
     return np.asarray(gaps.max(axis=1), dtype=np.float64)
 
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from critech.classifier import Classifier
 from critech.errors import InputError
 from critech.results import Decision
+from critech.scorer import Scored
 from critech.text import Language, compose_document, detect_language
 from critech_labels import Taxonomy
 from critech_training.corpus import strengths as strength_matrix
@@ -97,11 +98,16 @@ class Scoring:
     tokens: npt.NDArray[np.int64]
 
 
-def score_texts(classifier: Classifier, texts: Sequence[GoldText]) -> Scoring:
-    """Return scores, strengths and decisions of all texts."""
+def score_gold(classifier: Classifier, texts: Sequence[GoldText]) -> list[Scored]:
+    """Return what a bundle makes of every text, in the language it names or that of its script."""
     cleaned = [compose_document(text.title, text.text) for text in texts]
     languages = [text_language(text.language, c) for text, c in zip(texts, cleaned, strict=True)]
-    scored = classifier.score_all(cleaned, languages)
+    return classifier.score_all(cleaned, languages)
+
+
+def score_texts(classifier: Classifier, texts: Sequence[GoldText]) -> Scoring:
+    """Return scores, strengths and decisions of all texts."""
+    scored = score_gold(classifier, texts)
     order = classifier.bundle.labels
     whole = decided_slice(
         np.stack([one.scores for one in scored]),
@@ -112,7 +118,7 @@ def score_texts(classifier: Classifier, texts: Sequence[GoldText]) -> Scoring:
     return Scoring(
         slices=slices,
         labels=labels,
-        languages=tuple(languages),
+        languages=tuple(one.language for one in scored),
         tokens=np.array([one.tokens_total for one in scored]),
     )
 

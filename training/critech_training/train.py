@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 
 from critech.bundle import BundleContent, read_bundle, write_bundle
-from critech.classifier import SECRET_PATENTS, Classifier
+from critech.classifier import Classifier
 from critech.encoder import EncoderConfig, OnnxEncoder
 from critech.heads import LANGUAGE_ROW
 from critech.text import compose_document
 from critech_labels import Taxonomy, load_taxonomies
 from critech_labels.export import snapshot
+from critech_labels.matcher import SECRET_PATENTS
 from critech_labels.taxonomy import label_order, parent_positions
 from critech_training.corpus import (
     CORPUS_VERSION,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
-from critech.classifier import SECRET_PATENTS, Classifier
+from critech.classifier import Classifier
+from critech.decision import RANK
 from critech.explain import Evidence, Request
 from critech.heads import LANGUAGE_ROW
 from critech.passages import Passage
@@ -36,7 +37,7 @@ from critech_labels import (
     versions,
 )
 from critech_labels.law import deadlines, non_disclosure_law
-from critech_labels.matcher import FieldMatch, too_coarse
+from critech_labels.matcher import SECRET_PATENTS, FieldMatch, too_coarse
 
 UNREADABLE = (
     "truncated",
@@ -46,7 +47,6 @@ UNREADABLE = (
     "short_text",
 )
 UNRELIABLE = frozenset(UNREADABLE) - {"truncated"}
-RANK: dict[Decision, int] = {"not_assigned": 0, "possible": 1, "assigned": 2}
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Reading:
         """The section that is read together with the title."""
         return self.passage.sections[-1].name
 
-    @property
+    @cached_property
     def reliable(self) -> bool:
         """False when the text could not be read well enough to confirm anything."""
         return not any(warning.code in UNRELIABLE for warning in self.scored.warnings())

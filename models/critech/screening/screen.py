@@ -6,12 +6,13 @@ import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 
 from critech.bundle import Bundle
-from critech.classifier import SECRET_PATENTS, Classifier
+from critech.classifier import Classifier
 from critech.screening.draft import Draft, Reading
 from critech.screening.filing import Filing
 from critech.screening.model import OVERALL
 from critech.screening.results import FilingResult, Screening
 from critech_labels.law import non_disclosure_law
+from critech_labels.matcher import SECRET_PATENTS
 
 
 class Screener:
