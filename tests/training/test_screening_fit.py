@@ -15,6 +15,7 @@ from critech_training.screening_fit import (
     CutoffConfig,
     FusionConfig,
     ScreeningConfig,
+    _fit_offsets,
     draw_symbols,
     fit_fusion,
     fit_screening,
@@ -70,6 +71,19 @@ def test_a_rule_lifts_and_its_absence_lowers() -> None:
     assert fusion.fuse(0.1, "exact") > 0.1 > fusion.fuse(0.1, "none")
     assert fusion.fitted_on["positive_pairs"] == 400
     assert fusion == fit_fusion(*made(), TAXONOMY, FusionConfig())
+
+
+def test_a_subgroup_never_lifts_more_than_an_exact_match() -> None:
+    logits = np.zeros(300)
+    kinds = np.repeat([0, 1, 2], 100)
+    # drawn so that the sub-groups look best: 60 %, 90 % and 10 % right
+    y = np.concatenate([np.arange(100) < 60, np.arange(100) < 90, np.arange(100) < 10])
+    exact, subgroup, none = _fit_offsets(logits, kinds, y, np.ones(300), FusionConfig())
+    assert exact == pytest.approx(subgroup)
+    assert subgroup > none
+    y[100:200] = np.arange(100) < 30
+    exact, subgroup, none = _fit_offsets(logits, kinds, y, np.ones(300), FusionConfig())
+    assert exact > subgroup > none
 
 
 def test_without_positives_there_is_no_fusion() -> None:
