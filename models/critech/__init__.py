@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
+
+# onnxruntime 1.29 and later report their use to a collector on the internet and keep a device id in
+# the home folder, unless this is set before they are loaded. Nothing may overrule it.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 if TYPE_CHECKING:
     from critech.classifier import Classifier

@@ -20,6 +20,8 @@ from critech.errors import BundleError
 
 FloatArray = npt.NDArray[np.float32]
 
+onnxruntime.disable_telemetry_events()  # for a program that had loaded it before critech
+
 
 @dataclass(frozen=True)
 class EncoderConfig:
