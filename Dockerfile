@@ -1,6 +1,6 @@
 # Build:  docker build -t critech:0.1.0 .
-# Run:    docker run --read-only --network NET -v "$PWD/keys:/run/keys:ro" \
-#           -e CRITECH_KEYS_FILE=/run/keys critech:0.1.0
+# Run:    docker run --read-only --cap-drop ALL -v "$PWD/keys:/run/critech:ro" \
+#           -e CRITECH_KEYS_FILE=/run/critech/keys.json critech:0.1.0
 # deploy/compose.yaml and deploy/helm run it with everything taken away; docs/operations.md says how.
 
 # Hand in NAME@sha256:... here to pin the base by digest.

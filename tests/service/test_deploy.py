@@ -157,17 +157,12 @@ def test_only_tmp_in_memory_can_be_written(helm: dict[str, Any], case: str) -> N
 
 @needs_helm
 @pytest.mark.parametrize("case", CASES)
-def test_keys_come_from_a_secret(helm: dict[str, Any], case: str) -> None:
-    pod = kind(helm, case, "Deployment")["spec"]["template"]["spec"]
-    (volume,) = [volume for volume in pod["volumes"] if volume["name"] == "keys"]
-    assert volume["secret"]["secretName"] == "critech-keys"
-    assert "optional" not in volume["secret"]
-    assert volume["secret"]["defaultMode"] == 0o440
-    (container,) = pod["containers"]
-    env = {variable["name"]: variable.get("value") for variable in container["env"]}
-    assert env["CRITECH_KEYS_FILE"] == "/run/critech/keys.json"
-    (mount,) = [mount for mount in container["volumeMounts"] if mount["name"] == "keys"]
-    assert "subPath" not in mount  # a changed Secret would not be seen
+def test_pods_do_not_start_without_keys(helm: dict[str, Any], case: str) -> None:
+    (container,) = kind(helm, case, "Deployment")["spec"]["template"]["spec"]["containers"]
+    env = {variable["name"]: variable for variable in container["env"]}
+    reference = {"secretKeyRef": {"name": "critech-keys", "key": "keys.json"}}
+    assert env["CRITECH_KEYS"] == {"name": "CRITECH_KEYS", "valueFrom": reference}
+    assert "CRITECH_INSECURE_NO_KEYS" not in env
     assert len(env) == len(container["env"])
 
 
@@ -329,14 +324,24 @@ def test_the_unit_has_no_way_out() -> None:
 
 
 def test_new_keys_restart_the_unit() -> None:
-    (credential,) = unit("critech.service")["LoadCredential"]
+    found = unit("critech.service")
+    (credential,) = found["LoadCredential"]
     name, path = credential.split(":")
-    assert f"CRITECH_KEYS_FILE=%d/{name}" in unit("critech.service")["Environment"]
+    assert f'CRITECH_KEYS="$$(cat "$$CREDENTIALS_DIRECTORY/{name}")"' in found["ExecStart"][0]
     assert unit("critech-keys.path")["PathChanged"] == [path]
     assert unit("critech-keys.path")["Unit"] == ["critech-keys.service"]
     assert unit("critech-keys.service")["ExecStart"] == [
         "/bin/systemctl try-restart critech.service"
     ]
+
+
+def test_the_socket_needs_no_network() -> None:
+    found = unit("unix-socket.conf")
+    assert found["PrivateNetwork"] == ["yes"]
+    assert found["RestrictAddressFamilies"] == ["", "AF_UNIX"]
+    (folder,) = found["RuntimeDirectory"]
+    assert f"CRITECH_UDS=/run/{folder}/" in found["Environment"][0]
+    assert (found["RuntimeDirectoryMode"], found["SocketBindAllow"]) == (["0750"], [""])
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd")
