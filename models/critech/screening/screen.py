@@ -106,6 +106,7 @@ def certificate_summary(bundle: Bundle) -> dict[str, object]:
         "lower_bound": overall.lower_bound,
         "needed": overall.needed,
         "calibration_set": certificate.calibration_name,
+        "population": certificate.population,
         "calibration_digest": certificate.calibration_digest,
         "date": certificate.date,
     }
