@@ -7,7 +7,8 @@ import math
 from starlette.responses import Response
 
 from critech_service.access.records import Scope
-from critech_service.observability.record import Reason, refused_for
+from critech_service.observability.reasons import Reason
+from critech_service.observability.record import refused_for
 from critech_service.problems import problem
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import get_args
 
 from prometheus_client import (
     CollectorRegistry,
@@ -26,8 +27,13 @@ from critech import __version__
 from critech.results import ModelRef
 from critech.scorer import Scored
 from critech.screening.results import FilingResult
+from critech.screening.verdict import Verdict
+from critech_service.observability.reasons import Reason
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+WARNINGS = (
+    "truncated", "language_unsupported", "language_mismatch", "out_of_distribution", "short_text",
+)  # fmt: skip
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 
@@ -86,6 +92,18 @@ class Metrics:
         self.verdicts = Counter(
             "critech_verdicts", "Filings screened, by verdict.", ("verdict",), registry=registry
         )
+        self._begin_at_zero()
+
+    def _begin_at_zero(self) -> None:
+        """Make the series that alarms ask for. One that begins at 1 has never grown for Prometheus,
+        so that its first event would pass unseen."""
+        for counter, words in (
+            (self.refusals, get_args(Reason)),
+            (self.verdicts, get_args(Verdict)),
+            (self.warnings, WARNINGS),
+        ):
+            for word in words:
+                counter.labels(word)
 
     def scored(self, found: Sequence[Scored], label_ids: Sequence[str]) -> None:
         """Count what texts gave."""

@@ -6,32 +6,15 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter_ns
-from typing import Literal
 
 from critech.observing import Stage, observer
 from critech.scorer import Scored
 from critech.screening.results import FilingResult
 from critech_service.observability.metrics import Metrics
+from critech_service.observability.reasons import REASONS, Reason
 
 MAX_STAGES = 64  # of a stream without end the first ones are traced, and all are counted
 NS = 1_000_000_000
-
-Reason = Literal[
-    "malformed", "key", "scope", "slow_body", "body_size", "media_type", "validation", "limit",
-    "rate", "concurrency", "failed_keys", "keys_checked", "unavailable", "keys_file", "audit_log",
-    "queue", "deadline", "not_ready",
-]  # fmt: skip
-REASONS: dict[int, Reason] = {
-    400: "malformed",
-    401: "key",
-    403: "scope",
-    408: "slow_body",
-    413: "body_size",
-    415: "media_type",
-    422: "validation",
-    429: "limit",
-    503: "unavailable",
-}
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from fastapi import FastAPI
@@ -17,15 +17,18 @@ from starlette.testclient import TestClient
 from critech import Classifier, __version__
 from critech.classifier import Options
 from critech.observing import observed_by
+from critech.screening.verdict import Verdict
 from critech.selftest import self_test
 from critech_service.access.records import KeyFile, Scope, new_key
 from critech_service.access.store import update_keys
 from critech_service.app import create_app
-from critech_service.observability.metrics import MEDIA_TYPE
+from critech_service.observability.metrics import MEDIA_TYPE, WARNINGS
+from critech_service.observability.reasons import Reason
 from critech_service.observability.record import RequestRecord
 from critech_service.screen_schemas import SCREEN_EXAMPLE
 from critech_service.settings import Settings
 
+WARNED = "critech_text_warnings_total"
 TEXTS = [
     "A scramjet engine with a supersonic combustor for a hypersonic missile.",
     "使用済み核燃料を硝酸に溶解する再処理方法",
@@ -177,14 +180,19 @@ def test_texts_tokens_and_decisions(
     assert watch.moved("critech_decisions_total") == expected
 
 
-def test_warnings_and_unread_tokens(client: TestClient, watch: Watch) -> None:
+def test_every_warning_and_unread_tokens(client: TestClient, watch: Watch) -> None:
     odd = "zxq vbnk wrtp lkjh qwzx pfgt mnbv xcvz " * 30
-    found = classify(client, odd, "The pump.", "a " * 40_000).json()["results"]
+    documents = [
+        {"text": odd},
+        {"text": "The pump."},
+        {"text": "a " * 40_000},
+        {"text": "Насос с тремя поршнями и клапаном"},
+        {"text": "A pump with three pistons.", "language": "ja"},
+    ]
+    found = client.post("/v1/classify", json={"documents": documents}).json()["results"]
     codes = [warning["code"] for result in found for warning in result["warnings"]]
-    assert "out_of_distribution" in codes
-    assert watch.moved("critech_text_warnings_total") == {
-        (code,): codes.count(code) for code in set(codes)
-    }
+    assert set(codes) == set(WARNINGS)
+    assert watch.moved(WARNED) == {(code,): codes.count(code) for code in WARNINGS}
     unread = found[2]["tokens_total"] - found[2]["tokens_seen"]
     assert unread > 0
     assert watch.moved("critech_tokens_unread_total") == {(): unread}
@@ -198,6 +206,16 @@ def test_other_protocols_are_counted_too(client: TestClient, watch: Watch) -> No
     assert suggested.status_code == 200
     assert watch.moved("critech_texts_total") == {("en",): 2}
     assert watch.moved("critech_stage_seconds_count")[("inference",)] == 2
+
+
+def test_what_alarms_ask_for_begins_at_zero(classifier: Classifier) -> None:
+    samples = Watch(create_app(Settings(), classifier)).before
+    for name, count in (("refusals", len(get_args(Reason))), ("verdicts", len(get_args(Verdict)))):
+        found = [value for (n, _), value in samples.items() if n == f"critech_{name}_total"]
+        assert found == [0] * count
+    assert {
+        one for (n, labels), _ in samples.items() if n == WARNED for one in labels[0][1:]
+    } == set(WARNINGS)
 
 
 def test_verdicts(client: TestClient, watch: Watch) -> None:
