@@ -12,6 +12,7 @@ from pathlib import Path
 from critech.bundle import Bundle, read_bundle
 from critech.errors import InputError, UnknownTaxonomyError
 from critech.explain import SCORE_DECIMALS, Evidence, Explainer, Request
+from critech.observing import observer, stage, timed_map
 from critech.passages import Passage, Section
 from critech.results import (
     Classification,
@@ -125,11 +126,15 @@ class Classifier:
 
     def score_all(self, texts: Sequence[str], languages: Sequence[Language | None]) -> list[Scored]:
         """Return the scores of every cleaned text with its language, on the pool, in order."""
-        return list(self._pool.map(self.scorer.score, texts, languages))
+        found = timed_map("inference", self._pool.map, self.scorer.score, texts, languages)
+        if (told := observer()) is not None:
+            told.scored(found, self.bundle.labels)
+        return found
 
     def explain_all(self, requests: Sequence[Request]) -> list[dict[str, tuple[Evidence, ...]]]:
         """Return evidence by label id for every request, on the pool, in order."""
-        return self.explainer.explain(requests, self._pool.map)
+        with stage("evidence", len(requests)):
+            return self.explainer.explain(requests, self._pool.map)
 
     def taxonomies_as_of(self, date: dt.date | None) -> dict[str, Taxonomy]:
         """Return the bundle's taxonomies by id, in the versions in force on a date. Codes never

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from critech import Classifier, __version__
+from critech.results import ModelRef
+from critech.selftest import self_test
 from critech_service import problems
 from critech_service.access.authenticate import Authenticate
 from critech_service.access.keyring import KeyRing
@@ -16,11 +19,24 @@ from critech_service.access.security import ALTERNATIVES
 from critech_service.audit import open_audit
 from critech_service.body_limit import BodyLimit
 from critech_service.guard import Guard
-from critech_service.routes import annif, classify, health, kserve, model, screen, taxonomies
-from critech_service.schemas import EXAMPLE_EN
+from critech_service.observability.metrics import Metrics
+from critech_service.observability.observe import Observe
+from critech_service.observability.readiness import Readiness
+from critech_service.observability.tracing import Tracing, open_tracing
+from critech_service.routes import (
+    annif,
+    classify,
+    health,
+    kserve,
+    metrics,
+    model,
+    screen,
+    taxonomies,
+)
 from critech_service.security_headers import SecurityHeaders
 from critech_service.settings import CONCURRENCY_LIMIT, RATE_LIMIT, Settings
 
+log = logging.getLogger("critech")
 DESCRIPTION = """Maps a patent abstract or a product description, in English or Japanese, onto
 Japan's 20 critical technology fields, the 50 K-Program technologies, the 25 secret-patent fields
 and the 14 US ECRA emerging-technology categories.
@@ -28,26 +44,36 @@ and the 14 US ECRA emerging-technology categories.
 The absence of a label is not clearance. This is not legal advice."""
 
 
-def create_app(settings: Settings | None = None, classifier: Classifier | None = None) -> FastAPI:
+def create_app(
+    settings: Settings | None = None,
+    classifier: Classifier | None = None,
+    tracing: Tracing | None = None,
+) -> FastAPI:
     """Return the application. The bundle is read and verified at start-up, unless a classifier is
-    handed in, which then stays the caller's to close. The keys are read and the audit log is opened
-    at once: KeysError, InputError or AuditError when one is asked for and cannot be used.
+    handed in, which then stays the caller's to close; so does tracing. The keys are read and the
+    audit log is opened at once: KeysError, InputError or AuditError when one is asked for and
+    cannot be used.
 
     Where the service listens is not known here: ``critech serve`` refuses to open it without keys,
     another server started with this factory does not."""
     settings = settings or Settings()
     ring = KeyRing.from_settings(settings)
     audit = open_audit(settings)
+    own_tracing = open_tracing(settings.otel_endpoint) if tracing is None else None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         own = classifier or Classifier.load(settings.bundle, settings.threads)
         app.state.classifier = own
         app.state.audit = audit
-        own.classify([EXAMPLE_EN["text"]])  # the first call of a session is slow
-        app.state.ready = True
+        tested = self_test(own)  # and the first call of a session, which is slow
+        for failed in tested.failures:
+            log.error("self-test: %s", failed)
+        app.state.ready = tested.passed
         yield
         app.state.ready = False
+        if own_tracing is not None:
+            own_tracing.close()
         if audit is not None:
             audit.log.close()
         if classifier is None:
@@ -62,7 +88,12 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # FastAPI's own spans hold path and query
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
+    app.state.metrics = Metrics()
+    app.state.readiness = Readiness()
+    _watch(app)
     problems.install(app)
     # the last added is the outermost
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
@@ -75,12 +106,31 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
         app.add_middleware(Authenticate, ring=ring)
     app.add_middleware(Guard)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(Observe, metrics=app.state.metrics, tracing=tracing or own_tracing)
     responses = problems.LIMIT_RESPONSES if ring is None else problems.ACCESS_RESPONSES
     declared = [] if ring is None else ALTERNATIVES
-    for module in (classify, screen, taxonomies, model, annif, kserve):
-        app.include_router(module.router, responses=responses, dependencies=declared)
+    answering = (classify, screen, annif)  # kserve says in its own words that it cannot
+    for module in (classify, screen, taxonomies, model, annif, kserve, metrics):
+        needed = [*declared, Depends(health.self_tested)] if module in answering else declared
+        app.include_router(module.router, responses=responses, dependencies=needed)
     app.include_router(health.router)
     return app
+
+
+def _watch(app: FastAPI) -> None:
+    """Register what of the application's state readiness and metrics are asked about."""
+    state = app.state
+
+    def loaded() -> Classifier | None:
+        return getattr(state, "classifier", None)
+
+    def model() -> ModelRef | None:
+        classifier = loaded()
+        return None if classifier is None else classifier.model
+
+    state.readiness.add("bundle", lambda: loaded() is not None)  # verified before it is loaded
+    state.readiness.add("self_test", lambda: getattr(state, "ready", False))
+    state.metrics.watch(model, state.readiness.checks)
 
 
 def _limit(setting: int | None, with_keys: int, ring: KeyRing | None) -> int:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from critech.bundle import read_bundle
 from critech.classifier import Classifier
 from critech_service.listening import check_exposure, check_tls, is_exposed, unix_socket
+from critech_service.observability.logs import logging_config, start_logging
 from critech_service.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def run(argv: Sequence[str]) -> int:
     has_keys = settings.keys_file is not None or settings.keys is not None
     check_exposure(settings, has_keys)
     check_tls(settings)
+    start_logging(settings.log_format, settings.log_level)
     if has_keys and is_exposed(settings) and settings.tls_cert is None:
         log.warning("keys and texts travel in the clear unless TLS ends in front of this server")
     from critech_service.app import create_app
@@ -50,12 +52,14 @@ def _serve(app: FastAPI, settings: Settings) -> int:
             port=settings.port,
             ssl_certfile=settings.tls_cert,
             ssl_keyfile=settings.tls_key,
+            log_config=logging_config(settings.log_format, settings.log_level),
             log_level=settings.log_level,
             ws="none",
             access_log=False,
             server_header=False,
         )
     )
+    app.state.readiness.add("not_stopping", lambda: not server.should_exit)
     with contextlib.ExitStack() as stack:
         sockets = None
         if settings.uds is not None:

@@ -14,6 +14,8 @@ from starlette.exceptions import HTTPException
 
 from critech.audit import AuditError
 from critech.errors import InputError
+from critech_service.observability.record import refused_for
+from critech_service.observability.request_id import current
 from critech_service.schemas import Problem
 
 MEDIA_TYPE = "application/problem+json"
@@ -71,8 +73,9 @@ def problem(
     detail: str,
     errors: Sequence[Mapping[str, str]] = (),
     headers: Mapping[str, str] | None = None,
+    members: Mapping[str, Any] | None = None,
 ) -> Response:
-    """Return a problem response."""
+    """Return a problem response, with further members if there are any."""
     slug, title = _TITLES.get(status, ("error", "The request failed"))
     body = {
         "type": f"urn:critech:problem:{slug}",
@@ -80,7 +83,10 @@ def problem(
         "status": status,
         "detail": detail,
         "errors": [dict(error) for error in errors],
+        **(members or {}),
     }
+    if (request_id := current.get()) is not None:
+        body["request_id"] = request_id
     return UnicodeJSONResponse(body, status, headers=headers, media_type=MEDIA_TYPE)
 
 
@@ -131,6 +137,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(AuditError)
     async def unrecorded(_: Request, error: AuditError) -> Response:
         log.error("nothing was answered: %s", error)
+        refused_for("audit_log")
         detail = "The audit log cannot be written, so nothing is answered."
         return problem(503, detail, headers={"Retry-After": "5"})
 

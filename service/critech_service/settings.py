@@ -35,6 +35,12 @@ class Settings(BaseSettings):
     log_level: str = Field(
         "info", pattern="^(critical|error|warning|info|debug)$", description="Level of the log."
     )
+    log_format: Literal["json", "text"] = Field(
+        "json", description="Form of a line of the log: one JSON object, or text for people."
+    )
+    otel_endpoint: str | None = Field(
+        None, description="OTLP collector that traces go to over HTTP; none by default."
+    )
     docs: bool = Field(
         True, description="Serve /openapi.json. A page for browsers is never served."
     )

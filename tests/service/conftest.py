@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from critech import Classifier
 from critech_service.access.records import KeyFile
 from critech_service.access.store import update_keys
 from critech_service.app import create_app
+from critech_service.observability.logs import Stderr
 from critech_service.settings import Settings
 
 
@@ -42,3 +46,16 @@ def kept(path: Path) -> Path:
     """A file with one key."""
     update_keys(path, lambda _: KeyFile(keys=(RECORD,)))
     return path
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """``critech serve`` configures logging and hooks for its process, which here is the tests'."""
+    root, hooks = logging.getLogger(), (sys.excepthook, threading.excepthook, sys.unraisablehook)
+    handlers, level = list(root.handlers), root.level
+    yield
+    sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
+    logging.captureWarnings(False)
+    if any(isinstance(handler, Stderr) for handler in root.handlers):
+        root.handlers[:] = handlers
+        root.setLevel(level)

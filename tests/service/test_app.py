@@ -18,7 +18,8 @@ def is_problem(answer, status: int) -> dict:  # type: ignore[no-untyped-def, typ
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
     body = answer.json()
-    assert set(body) == {"type", "title", "status", "detail", "errors"}
+    assert set(body) == {"type", "title", "status", "detail", "errors", "request_id"}
+    assert body["request_id"] == answer.headers["x-request-id"]
     assert body["status"] == status
     assert SECRET not in answer.text
     return body
@@ -195,7 +196,9 @@ def test_model_and_health(client: TestClient, classifier: Classifier) -> None:
 
 def test_not_ready_before_the_bundle_is_loaded(classifier: Classifier) -> None:
     cold = TestClient(create_app(Settings(), classifier))
-    is_problem(cold.get("/readyz"), 503)
+    answer = cold.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["checks"] == {"bundle": False, "self_test": False}
     assert cold.get("/healthz").status_code == 200
 
 
@@ -238,7 +241,7 @@ def test_openapi_lists_every_route(client: TestClient) -> None:
     assert set(client.get("/openapi.json").json()["paths"]) == {
         "/v1/classify", "/v1/screen", "/v1/taxonomies", "/v1/taxonomies/{taxonomy_id}",
         "/v1/taxonomies/{taxonomy_id}/labels/{code}", "/v1/model", "/v1/crosswalk", "/healthz",
-        "/readyz",
+        "/readyz", "/metrics",
         "/annif/v1/", "/annif/v1/vocabs", "/annif/v1/detect-language", "/annif/v1/projects",
         *(f"/annif/v1/projects/{{project_id}}{end}" for end in
           ("", "/suggest", "/suggest-batch", "/learn")),

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from critech.bundle import Bundle
 from critech.classifier import Classifier
+from critech.observing import observer
 from critech.screening.draft import Draft, Reading
 from critech.screening.filing import Filing
 from critech.screening.model import OVERALL
@@ -47,6 +48,8 @@ class Screener:
             draft.result([next(evidence) for _ in found] if explain else None)
             for draft, found in zip(drafts, requests, strict=True)
         )
+        if (told := observer()) is not None:
+            told.screened(results)
         return Screening(
             results, self._certificate(results), self._provenance(as_of), self.classifier.model
         )

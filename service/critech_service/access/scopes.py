@@ -17,6 +17,7 @@ ROUTES: dict[str, Need] = {
     "/readyz": "open",
     "/v1/classify": Scope.CLASSIFY,
     "/v1/screen": Scope.SCREEN,
+    "/metrics": Scope.METRICS,
     "/v1/model": "any key",
     "/v1/crosswalk": "any key",
     "/v1/taxonomies": "any key",

@@ -8,7 +8,11 @@ from starlette.concurrency import run_in_threadpool
 
 from critech import Classifier, Document
 from critech.classifier import Options
-from critech_service.problems import PROBLEM_RESPONSES, UnicodeJSONResponse
+from critech_service.problems import (
+    PROBLEM_RESPONSES,
+    UNAVAILABLE_RESPONSE,
+    UnicodeJSONResponse,
+)
 from critech_service.schemas import ClassifyIn, ClassifyOut, DocumentIn
 
 router = APIRouter(tags=["classification"])
@@ -19,7 +23,7 @@ router = APIRouter(tags=["classification"])
     summary="Classify documents",
     response_model=ClassifyOut,
     response_description="One result per document, in input order.",
-    responses=PROBLEM_RESPONSES,
+    responses={**PROBLEM_RESPONSES, **UNAVAILABLE_RESPONSE},
 )
 async def classify(body: ClassifyIn, request: Request) -> Response:
     """Map 1 to 64 patent abstracts or product descriptions onto the taxonomies."""

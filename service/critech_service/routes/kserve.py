@@ -79,8 +79,8 @@ async def live() -> Response:
     responses={503: {"model": ReadyOut}},
 )
 async def ready(request: Request) -> Response:
-    """Answer 200 once a text was classified, else 503."""
-    state = _is_ready(request)
+    """Answer 200 while every check of readiness passes, else 503."""
+    state = request.app.state.readiness.ready()
     return UnicodeJSONResponse({"ready": state}, 200 if state else 503)
 
 
@@ -88,7 +88,7 @@ async def _model(request: Request, name: str) -> Classifier:
     if name != MODEL:
         raise HTTPException(404, f"there is no such model; there is {MODEL}")
     if not _is_ready(request):
-        raise HTTPException(503, "the bundle is not loaded yet")
+        raise HTTPException(503, "the bundle is not loaded, or failed its self-test")
     classifier: Classifier = request.app.state.classifier
     return classifier
 

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
+from critech.observing import stage
 from critech.screening.filing import Conditions, Filing
 from critech.screening.screen import Screener
 from critech_service.audit import Audit
@@ -35,7 +36,8 @@ async def screen(body: ScreenIn, request: Request) -> Response:
     found = await run_in_threadpool(screener.screen, filings, body.explain, body.as_of)
     if audit is not None:  # no answer without a record
         key_id = getattr(request.state, "key_id", None)
-        await run_in_threadpool(audit.record, screener, filings, found, key_id)
+        with stage("audit", len(filings)):
+            await run_in_threadpool(audit.record, screener, filings, found, key_id)
     return UnicodeJSONResponse(found.as_dict())
 
 
