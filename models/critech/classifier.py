@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from critech.bundle import Bundle, read_bundle
+from critech.encoder import Run
 from critech.errors import InputError, UnknownTaxonomyError
 from critech.explain import SCORE_DECIMALS, Evidence, Explainer, Request
 from critech.passages import Passage, Section
@@ -56,6 +58,7 @@ class Classifier:
         self.taxonomies = {taxonomy.id: taxonomy for taxonomy in bundle.taxonomies}
         self.threads = threads or os.cpu_count() or 1
         self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="critech")
+        self._run: Run = self._pool.map
 
     @classmethod
     def load(cls, path: Path | str | None = None, threads: int | None = None) -> Classifier:
@@ -70,6 +73,14 @@ class Classifier:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def on(self, run: Run) -> Classifier:
+        """Return this classifier with its work handed to ``run`` in place of its own threads.
+        Results are the same to the bit. What ``run`` raises comes out of every call. The original
+        is the one to close."""
+        other = copy.copy(self)
+        other._run = run
+        return other
 
     def close(self) -> None:
         """End the threads; documents already handed in are finished first."""
@@ -94,8 +105,8 @@ class Classifier:
                 Document(text=item) if isinstance(item, str) else item for item in documents
             )
         ]
-        scored = self.score_all(
-            [passage.text() for _, passage in ready], [document.language for document, _ in ready]
+        scored = self.score_passages(
+            [passage for _, passage in ready], [document.language for document, _ in ready]
         )
         evidence: Sequence[Mapping[str, tuple[Evidence, ...]]] = [{}] * len(ready)
         if options.explain:
@@ -125,11 +136,17 @@ class Classifier:
 
     def score_all(self, texts: Sequence[str], languages: Sequence[Language | None]) -> list[Scored]:
         """Return the scores of every cleaned text with its language, on the pool, in order."""
-        return list(self._pool.map(self.scorer.score, texts, languages))
+        return self.scorer.score_all([text.__str__ for text in texts], languages, self._run)
+
+    def score_passages(
+        self, passages: Sequence[Passage], languages: Sequence[Language | None]
+    ) -> list[Scored]:
+        """Return the scores of every passage with its language, on the pool, in order."""
+        return self.scorer.score_all([one.text for one in passages], languages, self._run)
 
     def explain_all(self, requests: Sequence[Request]) -> list[dict[str, tuple[Evidence, ...]]]:
         """Return evidence by label id for every request, on the pool, in order."""
-        return self.explainer.explain(requests, self._pool.map)
+        return self.explainer.explain(requests, self._run)
 
     def taxonomies_as_of(self, date: dt.date | None) -> dict[str, Taxonomy]:
         """Return the bundle's taxonomies by id, in the versions in force on a date. Codes never

@@ -15,8 +15,18 @@ from critech_service.access.limits import Limits
 from critech_service.access.security import ALTERNATIVES
 from critech_service.audit import open_audit
 from critech_service.body_limit import BodyLimit
+from critech_service.flow.flow import Flow, default_limit
 from critech_service.guard import Guard
-from critech_service.routes import annif, classify, health, kserve, model, screen, taxonomies
+from critech_service.routes import (
+    annif,
+    classify,
+    classify_stream,
+    health,
+    kserve,
+    model,
+    screen,
+    taxonomies,
+)
 from critech_service.schemas import EXAMPLE_EN
 from critech_service.security_headers import SecurityHeaders
 from critech_service.settings import CONCURRENCY_LIMIT, RATE_LIMIT, Settings
@@ -44,10 +54,13 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
         own = classifier or Classifier.load(settings.bundle, settings.threads)
         app.state.classifier = own
         app.state.audit = audit
+        flow = open_flow(settings, own.threads)
+        app.state.flow = flow
         own.classify([EXAMPLE_EN["text"]])  # the first call of a session is slow
         app.state.ready = True
         yield
         app.state.ready = False
+        flow.close()
         if audit is not None:
             audit.log.close()
         if classifier is None:
@@ -65,7 +78,9 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
     )
     problems.install(app)
     # the last added is the outermost
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(
+        BodyLimit, max_bytes=settings.max_body_bytes, streams=frozenset({classify_stream.PATH})
+    )
     app.add_middleware(
         Limits,
         per_minute=_limit(settings.rate_limit, RATE_LIMIT, ring),
@@ -77,10 +92,16 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
     app.add_middleware(SecurityHeaders)
     responses = problems.LIMIT_RESPONSES if ring is None else problems.ACCESS_RESPONSES
     declared = [] if ring is None else ALTERNATIVES
-    for module in (classify, screen, taxonomies, model, annif, kserve):
+    for module in (classify, classify_stream, screen, taxonomies, model, annif, kserve):
         app.include_router(module.router, responses=responses, dependencies=declared)
     app.include_router(health.router)
     return app
+
+
+def open_flow(settings: Settings, threads: int) -> Flow:
+    """Return what requests flow through, by the settings."""
+    limit = settings.queue_tokens or default_limit(threads)
+    return Flow(threads, limit, settings.deadline_seconds, settings.max_body_bytes)
 
 
 def _limit(setting: int | None, with_keys: int, ring: KeyRing | None) -> int:
