@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 log = logging.getLogger("critech")
-GRACE_SECONDS = 25  # on SIGTERM, for requests under way and for streams, which need not end
+GRACE_SECONDS = 20  # on SIGTERM, for requests under way and for streams, which need not end
 
 
 def run(argv: Sequence[str]) -> int:
