@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from critech.bundle import Bundle, read_bundle
+from critech.encoder import Run, Text
 from critech.errors import InputError, UnknownTaxonomyError
 from critech.explain import SCORE_DECIMALS, Evidence, Explainer, Request
-from critech.observing import observer, stage, timed_map
+from critech.observing import observer, stage, timed_run
 from critech.passages import Passage, Section
 from critech.results import (
     Classification,
@@ -57,6 +59,7 @@ class Classifier:
         self.taxonomies = {taxonomy.id: taxonomy for taxonomy in bundle.taxonomies}
         self.threads = threads or os.cpu_count() or 1
         self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="critech")
+        self._run: Run = self._pool.map
 
     @classmethod
     def load(cls, path: Path | str | None = None, threads: int | None = None) -> Classifier:
@@ -71,6 +74,14 @@ class Classifier:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def on(self, run: Run) -> Classifier:
+        """Return this classifier with its work handed to ``run`` in place of its own threads.
+        Results are the same to the bit. What ``run`` raises comes out of every call. The original
+        is the one to close."""
+        other = copy.copy(self)
+        other._run = run
+        return other
 
     def close(self) -> None:
         """End the threads; documents already handed in are finished first."""
@@ -95,8 +106,8 @@ class Classifier:
                 Document(text=item) if isinstance(item, str) else item for item in documents
             )
         ]
-        scored = self.score_all(
-            [passage.text() for _, passage in ready], [document.language for document, _ in ready]
+        scored = self.score_passages(
+            [passage for _, passage in ready], [document.language for document, _ in ready]
         )
         evidence: Sequence[Mapping[str, tuple[Evidence, ...]]] = [{}] * len(ready)
         if options.explain:
@@ -126,7 +137,17 @@ class Classifier:
 
     def score_all(self, texts: Sequence[str], languages: Sequence[Language | None]) -> list[Scored]:
         """Return the scores of every cleaned text with its language, on the pool, in order."""
-        found = timed_map("inference", self._pool.map, self.scorer.score, texts, languages)
+        return self._scored([text.__str__ for text in texts], languages)
+
+    def score_passages(
+        self, passages: Sequence[Passage], languages: Sequence[Language | None]
+    ) -> list[Scored]:
+        """Return the scores of every passage with its language, on the pool, in order."""
+        return self._scored([one.text for one in passages], languages)
+
+    def _scored(self, texts: Sequence[Text], languages: Sequence[Language | None]) -> list[Scored]:
+        with timed_run("inference", self._run, len(texts)) as run:
+            found = self.scorer.score_all(texts, languages, run)
         if (told := observer()) is not None:
             told.scored(found, self.bundle.labels)
         return found
@@ -134,7 +155,7 @@ class Classifier:
     def explain_all(self, requests: Sequence[Request]) -> list[dict[str, tuple[Evidence, ...]]]:
         """Return evidence by label id for every request, on the pool, in order."""
         with stage("evidence", len(requests)):
-            return self.explainer.explain(requests, self._pool.map)
+            return self.explainer.explain(requests, self._run)
 
     def taxonomies_as_of(self, date: dt.date | None) -> dict[str, Taxonomy]:
         """Return the bundle's taxonomies by id, in the versions in force on a date. Codes never

@@ -11,13 +11,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 if TYPE_CHECKING:
+    from critech.encoder import Run
     from critech.scorer import Scored
     from critech.screening.results import FilingResult
 
 Stage = Literal["queue", "wait", "inference", "evidence", "audit"]
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
@@ -61,26 +63,26 @@ def stage(name: Stage, n_items: int = 1) -> Iterator[None]:
         told.stage(name, started, perf_counter_ns(), n_items)
 
 
-def timed_map(
-    name: Stage,
-    pool_map: Callable[..., Iterable[Any]],
-    function: Callable[..., Result],
-    *rows: Sequence[Any],
-) -> list[Result]:
-    """Return ``list(pool_map(function, *rows))``. Reported are two stages: ``wait``, until the pool
-    took up the first item, and from there to the end of the last one the stage of this name."""
+@contextmanager
+def timed_run(name: Stage, run: Run, n_items: int) -> Iterator[Run]:
+    """Hand out ``run`` for the block. Reported are two stages: ``wait``, until it took up the first
+    item, and from there to the end of the block the stage of this name."""
     told = _OBSERVER.get()
-    if told is None or not rows[0]:
-        return list(pool_map(function, *rows))
+    if told is None or not n_items:
+        yield run
+        return
     begun: list[int] = []
 
-    def timed(*items: Any) -> Result:
-        if not begun:
-            begun.append(perf_counter_ns())
-        return function(*items)
+    def noted(function: Callable[[Item], Result], items: Iterable[Item], /) -> Iterable[Result]:
+        def noting(item: Item) -> Result:
+            if not begun:
+                begun.append(perf_counter_ns())
+            return function(item)
+
+        return run(noting, items)
 
     handed_in = perf_counter_ns()
-    found = list(pool_map(timed, *rows))
-    told.stage("wait", handed_in, begun[0], len(found))
-    told.stage(name, begun[0], perf_counter_ns(), len(found))
-    return found
+    yield noted
+    started = begun[0] if begun else handed_in
+    told.stage("wait", handed_in, started, n_items)
+    told.stage(name, started, perf_counter_ns(), n_items)

@@ -18,7 +18,9 @@ from critech_service.access.limits import Limits
 from critech_service.access.security import ALTERNATIVES
 from critech_service.audit import open_audit
 from critech_service.body_limit import BodyLimit
+from critech_service.flow.flow import Flow, default_limit
 from critech_service.guard import Guard
+from critech_service.observability.flow_gauges import watch_flow
 from critech_service.observability.metrics import Metrics
 from critech_service.observability.observe import Observe
 from critech_service.observability.readiness import Readiness
@@ -26,6 +28,7 @@ from critech_service.observability.tracing import Tracing, open_tracing
 from critech_service.routes import (
     annif,
     classify,
+    classify_stream,
     health,
     kserve,
     metrics,
@@ -66,12 +69,15 @@ def create_app(
         own = classifier or Classifier.load(settings.bundle, settings.threads)
         app.state.classifier = own
         app.state.audit = audit
+        flow = open_flow(settings, own.threads)
+        app.state.flow = flow
         tested = self_test(own)  # and the first call of a session, which is slow
         for failed in tested.failures:
             log.error("self-test: %s", failed)
         app.state.ready = tested.passed
         yield
         app.state.ready = False
+        flow.close()
         if own_tracing is not None:
             own_tracing.close()
         if audit is not None:
@@ -96,7 +102,9 @@ def create_app(
     _watch(app)
     problems.install(app)
     # the last added is the outermost
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(
+        BodyLimit, max_bytes=settings.max_body_bytes, streams=frozenset({classify_stream.PATH})
+    )
     app.add_middleware(
         Limits,
         per_minute=_limit(settings.rate_limit, RATE_LIMIT, ring),
@@ -109,8 +117,8 @@ def create_app(
     app.add_middleware(Observe, metrics=app.state.metrics, tracing=tracing or own_tracing)
     responses = problems.LIMIT_RESPONSES if ring is None else problems.ACCESS_RESPONSES
     declared = [] if ring is None else ALTERNATIVES
-    answering = (classify, screen, annif)  # kserve says in its own words that it cannot
-    for module in (classify, screen, taxonomies, model, annif, kserve, metrics):
+    answering = (classify, classify_stream, screen, annif)  # kserve says that it cannot itself
+    for module in (classify, classify_stream, screen, taxonomies, model, annif, kserve, metrics):
         needed = [*declared, Depends(health.self_tested)] if module in answering else declared
         app.include_router(module.router, responses=responses, dependencies=needed)
     app.include_router(health.router)
@@ -130,7 +138,14 @@ def _watch(app: FastAPI) -> None:
 
     state.readiness.add("bundle", lambda: loaded() is not None)  # verified before it is loaded
     state.readiness.add("self_test", lambda: getattr(state, "ready", False))
+    watch_flow(state, state.metrics, state.readiness)
     state.metrics.watch(model, state.readiness.checks)
+
+
+def open_flow(settings: Settings, threads: int) -> Flow:
+    """Return what requests flow through, by the settings."""
+    limit = settings.queue_tokens or default_limit(threads)
+    return Flow(threads, limit, settings.deadline_seconds, settings.max_body_bytes)
 
 
 def _limit(setting: int | None, with_keys: int, ring: KeyRing | None) -> int:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 log = logging.getLogger("critech")
+GRACE_SECONDS = 20  # on SIGTERM, for requests under way and for streams, which need not end
 
 
 def run(argv: Sequence[str]) -> int:
@@ -56,6 +57,7 @@ def _serve(app: FastAPI, settings: Settings) -> int:
             log_level=settings.log_level,
             ws="none",
             access_log=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
             server_header=False,
         )
     )

@@ -32,6 +32,18 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         2_000_000, ge=1_000, description="Largest request body, in bytes; more is answered 413."
     )
+    queue_tokens: int | None = Field(
+        None,
+        ge=1_000,
+        description="Tokens that may wait; more is answered 503. By default 250,000 for each "
+        "inference thread, at least 500,000.",
+    )
+    deadline_seconds: float = Field(
+        100.0,
+        gt=0,
+        le=3_600,
+        description="Seconds for a request once it is read; then 503, and its work is dropped.",
+    )
     log_level: str = Field(
         "info", pattern="^(critical|error|warning|info|debug)$", description="Level of the log."
     )

@@ -198,7 +198,11 @@ def test_not_ready_before_the_bundle_is_loaded(classifier: Classifier) -> None:
     cold = TestClient(create_app(Settings(), classifier))
     answer = cold.get("/readyz")
     assert answer.status_code == 503
-    assert answer.json()["checks"] == {"bundle": False, "self_test": False}
+    assert answer.json()["checks"] == {
+        "bundle": False,
+        "self_test": False,
+        "queue": False,
+    }
     assert cold.get("/healthz").status_code == 200
 
 
@@ -211,7 +215,7 @@ def test_an_unexpected_failure_shows_nothing(
         def fail(*_: object) -> None:
             raise RuntimeError(SECRET)
 
-        app.state.classifier = type("Broken", (), {"classify": fail})()
+        app.state.classifier = type("Broken", (), {"bundle": classifier.bundle, "on": fail})()
         is_problem(client.post("/v1/classify", json=CLASSIFY_EXAMPLE), 500)
     assert "unexpected RuntimeError" in caplog.text
     assert SECRET not in caplog.text
@@ -239,7 +243,8 @@ def test_openapi_examples_work_when_pasted(client: TestClient, path: str, name: 
 
 def test_openapi_lists_every_route(client: TestClient) -> None:
     assert set(client.get("/openapi.json").json()["paths"]) == {
-        "/v1/classify", "/v1/screen", "/v1/taxonomies", "/v1/taxonomies/{taxonomy_id}",
+        "/v1/classify", "/v1/classify/stream", "/v1/screen",
+        "/v1/taxonomies", "/v1/taxonomies/{taxonomy_id}",
         "/v1/taxonomies/{taxonomy_id}/labels/{code}", "/v1/model", "/v1/crosswalk", "/healthz",
         "/readyz", "/metrics",
         "/annif/v1/", "/annif/v1/vocabs", "/annif/v1/detect-language", "/annif/v1/projects",

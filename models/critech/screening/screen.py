@@ -58,8 +58,8 @@ class Screener:
         passages = [filing.passages() for filing in filings]
         flat = [(filing, p) for filing, found in zip(filings, passages, strict=True) for p in found]
         scored = iter(
-            self.classifier.score_all(
-                [passage.text() for _, passage in flat], [filing.language for filing, _ in flat]
+            self.classifier.score_passages(
+                [passage for _, passage in flat], [filing.language for filing, _ in flat]
             )
         )
         for found in passages:

@@ -16,6 +16,7 @@ ROUTES: dict[str, Need] = {
     "/healthz": "open",
     "/readyz": "open",
     "/v1/classify": Scope.CLASSIFY,
+    "/v1/classify/stream": Scope.CLASSIFY,
     "/v1/screen": Scope.SCREEN,
     "/metrics": Scope.METRICS,
     "/v1/model": "any key",

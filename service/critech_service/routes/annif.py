@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from critech import Classifier, Document, __version__
 from critech.classifier import Options
+from critech.encoder import Run
 from critech.errors import InputError
 from critech_service.annif import (
     Project,
@@ -34,6 +35,8 @@ from critech_service.annif_schemas import (
     SuggestOptions,
     VocabularyListOut,
 )
+from critech_service.flow.cost import documents_cost
+from critech_service.flow.flow import Flow
 from critech_service.hand_read import FORM, body_schema, read_form
 from critech_service.problems import OTHER_RESPONSE, UnicodeJSONResponse, documented, refused_body
 
@@ -173,9 +176,15 @@ async def _suggested(
 ) -> list[dict[str, Any]]:
     classifier: Classifier = request.app.state.classifier
     wanted = Options((project.taxonomy.id,), top_k=None, min_score=options.threshold)
-    found = await run_in_threadpool(classifier.classify, documents, wanted)
     language = options.language or project.language
-    return [suggestions(one, found.model, language, options.limit) for one in found.results]
+    flow: Flow = request.app.state.flow
+    cost = documents_cost(documents, classifier.bundle.encoder_config, wanted.explain)
+
+    def suggested(run: Run) -> list[dict[str, Any]]:
+        found = classifier.on(run).classify(documents, wanted)
+        return [suggestions(one, found.model, language, options.limit) for one in found.results]
+
+    return await flow.answer(request, cost, suggested)
 
 
 def _find(request: Request, project_id: str) -> Project:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
-from starlette.concurrency import run_in_threadpool
 
 from critech import Classifier, Document
 from critech.classifier import Options
+from critech.encoder import Run
+from critech_service.flow.cost import documents_cost
+from critech_service.flow.flow import Flow
 from critech_service.problems import (
     PROBLEM_RESPONSES,
     UNAVAILABLE_RESPONSE,
@@ -28,7 +30,8 @@ router = APIRouter(tags=["classification"])
 async def classify(body: ClassifyIn, request: Request) -> Response:
     """Map 1 to 64 patent abstracts or product descriptions onto the taxonomies."""
     classifier: Classifier = request.app.state.classifier
-    documents = [_document(item) for item in body.documents]
+    flow: Flow = request.app.state.flow
+    documents = [document_of(item) for item in body.documents]
     options = Options(
         taxonomies=None if body.taxonomies is None else tuple(body.taxonomies),
         top_k=body.top_k,
@@ -36,11 +39,16 @@ async def classify(body: ClassifyIn, request: Request) -> Response:
         explain=body.explain,
         as_of=body.as_of,
     )
-    found = await run_in_threadpool(classifier.classify, documents, options)
-    return UnicodeJSONResponse(found.as_dict())
+    cost = documents_cost(documents, classifier.bundle.encoder_config, options.explain)
+
+    def answer(run: Run) -> Response:
+        return UnicodeJSONResponse(classifier.on(run).classify(documents, options).as_dict())
+
+    return await flow.answer(request, cost, answer)
 
 
-def _document(item: DocumentIn) -> Document:
+def document_of(item: DocumentIn) -> Document:
+    """Return a document as the core takes it."""
     return Document(
         text=item.text,
         id=item.id,

@@ -8,11 +8,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
-from starlette.concurrency import run_in_threadpool
 
 from critech import Classifier, __version__
 from critech.classifier import Options
+from critech.encoder import Run
 from critech.errors import InputError, UnknownTaxonomyError
+from critech_service.flow.cost import documents_cost
+from critech_service.flow.flow import Flow
 from critech_service.hand_read import JSON, body_schema, read_json
 from critech_service.kserve import BINARY, MODEL, documents, metadata, response, taxonomy
 from critech_service.kserve_schemas import (
@@ -41,7 +43,8 @@ class V2Route(APIRoute):
             try:
                 return await handle(request)
             except HTTPException as error:
-                return UnicodeJSONResponse({"error": str(error.detail)}, error.status_code)
+                content = {"error": str(error.detail)}
+                return UnicodeJSONResponse(content, error.status_code, headers=error.headers)
             except InputError as error:
                 return UnicodeJSONResponse({"error": str(error)}, 400)
 
@@ -53,10 +56,12 @@ UNKNOWN: dict[int | str, dict[str, Any]] = {
     404: {"model": ErrorOut, "description": "There is no such model or version"},
     503: {"model": ErrorOut, "description": "The bundle is not loaded yet"},
 }
+_BUSY = "The bundle is not loaded yet, the queue is full, or the time is over"
 UNUSABLE: dict[int | str, dict[str, Any]] = {
     400: {"model": ErrorOut, "description": "The request is not valid"},
     **UNKNOWN,
-    **documented(413),
+    413: {**documented(413)[413], "model": ErrorOut},
+    503: {**documented(503)[503], "model": ErrorOut, "description": _BUSY},
 }
 
 
@@ -156,14 +161,20 @@ async def _inferred(request: Request, classifier: Classifier) -> Response:
         raise InputError("body", "compressed bodies are not supported")
     body = await read_json(request, InferIn)
     given, options = documents(body), Options(taxonomy(body), top_k=None)
+    flow: Flow = request.app.state.flow
+    cost = documents_cost(given, classifier.bundle.encoder_config, options.explain)
+
+    def answer(run: Run) -> Response:
+        found = classifier.on(run).classify(given, options)
+        return UnicodeJSONResponse(response(body, found, classifier.bundle.labels))
+
     try:
-        found = await run_in_threadpool(classifier.classify, given, options)
+        return await flow.answer(request, cost, answer)
     except UnknownTaxonomyError as error:
         raise InputError("parameters.taxonomy", error.problem) from None
     except InputError as error:  # of documents[3].text, which is text[3] here
         field = error.field.replace("documents", "text").removesuffix(".text")
         raise InputError(field, error.problem) from None
-    return UnicodeJSONResponse(response(body, found, classifier.bundle.labels))
 
 
 def _is_ready(request: Request) -> bool:

@@ -112,7 +112,7 @@ def test_no_canary_in_logs_and_metrics(json_server: Server) -> None:
     assert ok[0] == 200
     _, metrics = server.send("GET", "/metrics")
     checks = json.loads(server.send("GET", "/readyz")[1])["checks"]
-    assert checks == {"bundle": True, "self_test": True, "not_stopping": True}
+    assert checks == {"bundle": True, "self_test": True, "queue": True, "not_stopping": True}
     server.stop()
     assert SECRET not in metrics.lower()
     assert 'route="unmatched"' in metrics

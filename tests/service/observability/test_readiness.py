@@ -40,7 +40,7 @@ def test_ready_names_its_checks(client: TestClient, classifier: Classifier) -> N
     assert answer.status_code == 200
     assert answer.json() == {
         "status": "ready",
-        "checks": {"bundle": True, "self_test": True},
+        "checks": {"bundle": True, "self_test": True, "queue": True},
         "model": classifier.model.as_dict(),
     }
     assert client.get("/v2/health/ready").json() == {"ready": True}
@@ -67,7 +67,11 @@ def test_a_check_that_others_add_counts(app: FastAPI, client: TestClient) -> Non
 
 def test_not_ready_before_start_and_after_stop(app: FastAPI) -> None:
     cold = TestClient(app)
-    assert cold.get("/readyz").json()["checks"] == {"bundle": False, "self_test": False}
+    assert cold.get("/readyz").json()["checks"] == {
+        "bundle": False,
+        "self_test": False,
+        "queue": False,
+    }
     with TestClient(app) as client:
         assert client.get("/readyz").status_code == 200
     assert cold.get("/readyz").status_code == 503
@@ -89,7 +93,7 @@ def failing(
 def test_a_bundle_that_failed_its_self_test_answers_nothing(failing: TestClient) -> None:
     answer = failing.get("/readyz")
     assert answer.status_code == 503
-    assert answer.json()["checks"] == {"bundle": True, "self_test": False}
+    assert answer.json()["checks"] == {"bundle": True, "self_test": False, "queue": True}
     requests: list[tuple[str, dict[str, Any]]] = [
         ("/v1/classify", CLASSIFY_EXAMPLE),
         ("/v1/screen", SCREEN_EXAMPLE),
