@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from critech.bundle import Bundle
 from critech.decision import abstain, decide_all, lift_parents
-from critech.encoder import OnnxEncoder
+from critech.encoder import Embedding, OnnxEncoder
 from critech.heads import LANGUAGE_ROW, FloatArray, sigmoid
 from critech.lexical import COVERAGE_TOKENS
 from critech.results import Decision, TextWarning
@@ -108,8 +108,10 @@ class Scorer:
     def score(self, text: str, language: Language | None = None) -> Scored:
         """Return scores and decisions of all labels for a cleaned, non-empty text."""
         script = detect_language(text)
-        language = language or script
-        embedding = self.encoder.embed(text)
+        return self.score_embedding(self.encoder.embed(text), language or script, script)
+
+    def score_embedding(self, embedding: Embedding, language: Language, script: Language) -> Scored:
+        """Return scores and decisions of all labels for a text that is embedded already."""
         margins = self.bundle.heads.margins(embedding.vector, embedding.token_ids)
         logits = lift_parents(self.bundle.calibration.logits(margins, language), self._parents)
         scores = sigmoid(logits)

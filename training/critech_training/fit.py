@@ -20,6 +20,7 @@ from critech.text import Language
 from critech_labels import Taxonomy
 from critech_labels.taxonomy import label_order, parent_positions
 from critech_training.corpus import ARGUABLE, POSITIVE
+from critech_training.judged import JudgedTexts, judged_weights
 from critech_training.metrics import ranking_steps
 
 FloatArray = npt.NDArray[np.float32]
@@ -28,7 +29,8 @@ Strengths = npt.NDArray[np.int8]
 
 @dataclass(frozen=True)
 class HeadConfig:
-    """Hyper-parameters of the heads, chosen on the held-out part of the corpus."""
+    """Hyper-parameters of the heads, chosen on the held-out part of the corpus. A judged text
+    counts as ``judged_weight`` texts of the corpus (docs/decisions/0013)."""
 
     scale: float = 8.0
     inverse_regularisation: float = 1.0
@@ -38,6 +40,7 @@ class HeadConfig:
     max_features: int = 24_000
     min_positives: int = 2
     absent_margin: float = -9.0
+    judged_weight: float = 4.0
 
 
 @dataclass(frozen=True)
@@ -111,19 +114,35 @@ def fit_heads(
     strengths: Strengths,
     config: HeadConfig,
     n_jobs: int = 2,
+    *,
+    judged: JudgedTexts | None = None,
 ) -> Heads:
     """Return one logistic regression per label over dense and lexical features.
 
     Strength 1 is left out of a label's fit. A label with fewer than ``min_positives`` positives
-    gets a constant margin far below any other.
+    gets a constant margin far below any other. Judged texts take part in the fit of the labels
+    that they are judged for, and in nothing else: not in vocabulary, document counts and centre,
+    from which a single text could be taken out again.
     """
     vocabulary = fit_vocabulary(token_rows, config)
     center = vectors.mean(axis=0).astype(np.float32)
-    dense = sparse.csr_matrix((vectors - center) * np.float32(config.scale))
-    lexical = lexical_matrix(vocabulary, token_rows) * config.lexical_weight
-    X = sparse.hstack([dense, lexical], format="csr")
-    columns = Parallel(n_jobs=n_jobs)(
-        delayed(_fit_label)(X, strengths[:, j], config) for j in range(strengths.shape[1])
+
+    def features(some_vectors: FloatArray, some_rows: Sequence[Sequence[int]]) -> sparse.csr_matrix:
+        dense = sparse.csr_matrix((some_vectors - center) * np.float32(config.scale))
+        lexical = lexical_matrix(vocabulary, some_rows) * config.lexical_weight
+        return sparse.hstack([dense, lexical], format="csr")
+
+    X = features(vectors, token_rows)
+    weights = np.ones(strengths.shape)
+    if judged is not None and len(judged.strengths):
+        X = sparse.vstack([X, features(judged.vectors, judged.tokens)], format="csr")
+        added = judged_weights(strengths, judged.strengths, config.judged_weight)
+        weights = np.vstack([weights, added])
+        strengths = np.vstack([strengths, judged.strengths])
+    # threads: processes would hand the features over by files, and liblinear runs without the lock
+    columns = Parallel(n_jobs=n_jobs, prefer="threads")(
+        delayed(_fit_label)(X, strengths[:, j], weights[:, j], config)
+        for j in range(strengths.shape[1])
     )
     weights = np.stack([column[0] for column in columns])
     n_dense = vectors.shape[1]
@@ -140,7 +159,10 @@ def fit_heads(
 
 
 def _fit_label(
-    X: sparse.csr_matrix, strengths: Strengths, config: HeadConfig
+    X: sparse.csr_matrix,
+    strengths: Strengths,
+    weights: npt.NDArray[np.float64],
+    config: HeadConfig,
 ) -> tuple[npt.NDArray[np.float64], float]:
     usable = np.flatnonzero(strengths != ARGUABLE)
     y = (strengths[usable] == POSITIVE).astype(int)
@@ -152,7 +174,7 @@ def _fit_label(
         solver="liblinear",
         random_state=0,
         max_iter=500,
-    ).fit(X[usable], y)
+    ).fit(X[usable], y, weights[usable])
     return model.coef_[0], float(model.intercept_[0])
 
 
