@@ -91,8 +91,8 @@ def _document(
     category_of: Mapping[str, str | None],
     outcomes: list[Outcome],
 ) -> JudgedDocument | None:
-    """Return a document, or None for one that cannot be read; the outcomes of its corrections are
-    set."""
+    """Return a document, or None for one that cannot be read or of which nothing is judged; the
+    outcomes of its corrections are set."""
     by_time = sorted(rows, key=lambda row: corrections[row].time)
     last = next(one for row in reversed(by_time) if (one := corrections[row]).text is not None)
     assert last.text is not None
@@ -113,13 +113,16 @@ def _document(
             conflicting = [row for row in rows if corrections[row].label in both]
             _set(outcomes, [r for r in conflicting if outcomes[r] == "used"], "category_conflict")
             disputed |= both
+    judgements = {label: y for label, y in judgements.items() if label not in disputed}
+    if not judgements:
+        return None
     return JudgedDocument(
         key=key,
         names=frozenset(_name(corrections[row]) for row in rows),
         title=last.title,
         text=last.text,
         language=language,
-        judgements={label: y for label, y in judgements.items() if label not in disputed},
+        judgements=judgements,
         disputed=frozenset(disputed),
         rows=tuple(rows),
     )

@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
         json.dump(_as_dict(found), sys.stdout, ensure_ascii=False, indent=1)
         print()
     else:
-        _print_extra(found.extra)
+        print_extra(found.extra)
         _print_rows(found.rows)
     if found.passed:
         write_bundle(found.content, args.out)
@@ -125,7 +125,8 @@ def _as_dict(found: Refitted) -> dict[str, object]:
     }
 
 
-def _print_extra(extra: ExtraTexts) -> None:
+def print_extra(extra: ExtraTexts) -> None:
+    """Print what became of the corrections, and the documents refused, by the operator's names."""
     used = extra.outcomes.get("used", 0)
     print(
         f"{sum(extra.outcomes.values())} corrections, {used} used: {len(extra.fit)} texts to fit "
