@@ -54,7 +54,23 @@ def test_nothing_but_the_heads_of_judged_labels_changes() -> None:
         assert np.array_equal(before.lexical[:, label], after.lexical[:, label])
     assert not np.array_equal(before.dense[1], after.dense[1])
     again = fit_heads(vectors, tokens, strengths, config, n_jobs=1, judged=extra)
-    assert np.array_equal(after.dense, again.dense)
+    spared = fit_heads(vectors, tokens, strengths, config, judged=extra, known=before)
+    for other in (again, spared):
+        assert np.array_equal(after.dense, other.dense)
+        assert np.array_equal(after.lexical, other.lexical)
+        assert np.array_equal(after.intercept, other.intercept)
+
+
+def test_heads_over_other_features_are_not_kept() -> None:
+    vectors, tokens, strengths = made()
+    config = HeadConfig(min_document_count=1)
+    judged = np.ones((1, 3), dtype=np.int8)
+    judged[0, 0] = 2
+    extra = JudgedTexts(vectors[:1], tokens[:1], judged)
+    known = fit_heads(vectors[1:], tokens[1:], strengths[1:], config)
+    found = fit_heads(vectors, tokens, strengths, config, judged=extra, known=known)
+    expected = fit_heads(vectors, tokens, strengths, config, judged=extra)
+    assert np.array_equal(found.dense, expected.dense)
 
 
 def test_a_judgement_moves_its_text_to_its_side() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from critech.bundle import BundleContent
 from critech.encoder import EncoderConfig
-from critech.heads import LANGUAGE_ROW
+from critech.heads import LANGUAGE_ROW, Heads
 from critech_labels import Taxonomy
 from critech_labels.export import snapshot
 from critech_labels.matcher import SECRET_PATENTS
@@ -90,13 +90,17 @@ def fit_content(
     config: FitConfig,
     *,
     judged: JudgedTexts | None = None,
+    known: Heads | None = None,
 ) -> BundleContent:
     """Return a bundle's content without metrics and card: heads fitted on ``fit`` and on what is
-    judged, all else on ``held_out``. Nothing but the heads' weights depends on judged texts."""
+    judged, all else on ``held_out``. Nothing but the heads' weights depends on judged texts.
+    ``known`` heads, see ``fit_heads``, spare the labels that nothing is judged of."""
     labels = label_order(taxonomies)
     y_fit = strengths([record.labels for record in fit.records], labels)
     y_held = strengths([record.labels for record in held_out.records], labels)
-    heads = fit_heads(fit.vectors, fit.tokens, y_fit, config.heads, config.threads, judged=judged)
+    heads = fit_heads(
+        fit.vectors, fit.tokens, y_fit, config.heads, config.threads, judged=judged, known=known
+    )
     z = margins(heads, held_out.vectors, held_out.tokens)
     languages = [record.language for record in held_out.records]
     calibration, thresholds = calibrate(z, y_held, languages, taxonomies, config.calibration)

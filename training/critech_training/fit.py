@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -116,13 +116,15 @@ def fit_heads(
     n_jobs: int = 2,
     *,
     judged: JudgedTexts | None = None,
+    known: Heads | None = None,
 ) -> Heads:
     """Return one logistic regression per label over dense and lexical features.
 
     Strength 1 is left out of a label's fit. A label with fewer than ``min_positives`` positives
     gets a constant margin far below any other. Judged texts take part in the fit of the labels
     that they are judged for, and in nothing else: not in vocabulary, document counts and centre,
-    from which a single text could be taken out again.
+    from which a single text could be taken out again. ``known`` are heads fitted on the same texts
+    by the same configuration without judged ones: labels that nothing is judged of keep theirs.
     """
     vocabulary = fit_vocabulary(token_rows, config)
     center = vectors.mean(axis=0).astype(np.float32)
@@ -139,22 +141,49 @@ def fit_heads(
         added = judged_weights(strengths, judged.strengths, config.judged_weight)
         weights = np.vstack([weights, added])
         strengths = np.vstack([strengths, judged.strengths])
+    old = _no_heads(strengths.shape[1], center, vocabulary, config)
+    chosen = list(range(strengths.shape[1]))
+    if known is not None and judged is not None and _same_features(known, old):
+        old = known
+        chosen = np.flatnonzero((judged.strengths != ARGUABLE).any(axis=0)).tolist()
     # threads: processes would hand the features over by files, and liblinear runs without the lock
     columns = Parallel(n_jobs=n_jobs, prefer="threads")(
-        delayed(_fit_label)(X, strengths[:, j], weights[:, j], config)
-        for j in range(strengths.shape[1])
+        delayed(_fit_label)(X, strengths[:, j], weights[:, j], config) for j in chosen
     )
-    weights = np.stack([column[0] for column in columns])
-    n_dense = vectors.shape[1]
+    return _with_columns(old, dict(zip(chosen, columns, strict=True)), config)
+
+
+def _no_heads(
+    n_labels: int, center: FloatArray, vocabulary: LexicalVocabulary, config: HeadConfig
+) -> Heads:
     return Heads(
         center=center,
         scale=config.scale,
-        dense=np.ascontiguousarray(weights[:, :n_dense], dtype=np.float32),
-        lexical=np.ascontiguousarray(
-            (weights[:, n_dense:] * config.lexical_weight).T.astype(np.float16).astype(np.float32)
-        ),
-        intercept=np.array([column[1] for column in columns], dtype=np.float32),
+        dense=np.zeros((n_labels, len(center)), dtype=np.float32),
+        lexical=np.zeros((len(vocabulary.keys), n_labels), dtype=np.float32),
+        intercept=np.zeros(n_labels, dtype=np.float32),
         vocabulary=vocabulary,
+    )
+
+
+def _with_columns(
+    heads: Heads, columns: Mapping[int, tuple[npt.NDArray[np.float64], float]], config: HeadConfig
+) -> Heads:
+    """Return heads with other coefficients and intercepts for some labels, lexical ones in the
+    precision they are stored in."""
+    dense, lexical, intercept = heads.dense.copy(), heads.lexical.copy(), heads.intercept.copy()
+    n_dense = dense.shape[1]
+    for j, (coefficients, bias) in columns.items():
+        dense[j], intercept[j] = coefficients[:n_dense], bias
+        lexical[:, j] = (coefficients[n_dense:] * config.lexical_weight).astype(np.float16)
+    return replace(heads, dense=dense, lexical=lexical, intercept=intercept)
+
+
+def _same_features(one: Heads, other: Heads) -> bool:
+    return (
+        np.array_equal(one.vocabulary.keys, other.vocabulary.keys)
+        and np.array_equal(one.vocabulary.idf, other.vocabulary.idf)
+        and np.array_equal(one.center, other.center)
     )
 
 

@@ -117,8 +117,10 @@ def refit(given: Given) -> Refitted:
         raise InputError("--corpus", "is too small to be split")
     fit, held_out = _embedded(encoder, given, parts)
     judged = _judged(encoder, extra.fit, given)
+    identity = _identity(given, parts, labels)
+    known = given.base.heads if _same_fit(given.base, identity.training) else None
     content = fit_content(
-        _identity(given, parts, labels), fit, held_out, taxonomies, given.config, judged=judged
+        identity, fit, held_out, taxonomies, given.config, judged=judged, known=known
     )
     with tempfile.TemporaryDirectory() as folder:
         write_bundle(content, Path(folder) / "draft")
@@ -134,6 +136,15 @@ def refit(given: Given) -> Refitted:
 
 def _why(outcomes: Mapping[Outcome, int]) -> str:
     return ", ".join(f"{name} {n}" for name, n in outcomes.items()) or "no correction is in it"
+
+
+def _same_fit(base: Bundle, training: Mapping[str, Any]) -> bool:
+    """Return whether the base's heads were fitted on the same texts by the same configuration."""
+    made = base.manifest["training"]
+    before, now = (dict(one.get("config", {}).get("heads", {})) for one in (made, training))
+    now.pop("judged_weight")
+    before.pop("judged_weight", None)
+    return made.get("corpus_digest") == training["corpus_digest"] and before == now
 
 
 def _embedded(
