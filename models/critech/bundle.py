@@ -3,7 +3,8 @@
 ``FORMAT`` is raised when an older critech could misread a newer bundle: a file is added that must
 not be ignored, a field changes its meaning, or features are computed differently. A bundle with a
 higher number than this is refused. Format 2 added ``coverage_floor``; a bundle of format 1 is read
-as one without an out-of-distribution signal.
+as one without an out-of-distribution signal. A bundle that its own training refused has the number
+0, which every critech refuses, and its real one as ``rejected``.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from critech_labels import Taxonomy
 from critech_labels.taxonomy import label_order, parse_taxonomy
 
 FORMAT = 2
+REJECTED = 0
 MANIFEST = "manifest.json"
 ENCODER = "encoder.onnx"
 TOKENIZER = "tokenizer.json"
@@ -89,14 +91,15 @@ def default_path() -> Path:
     return installed if installed.is_dir() else here.parent / "bundles" / "default"
 
 
-def read_bundle(path: Path | None = None) -> Bundle:
-    """Return the bundle in a folder, the default one when none is named.
+def read_bundle(path: Path | None = None, accept_rejected: bool = False) -> Bundle:
+    """Return the bundle in a folder, the default one when none is named; one that its training
+    refused only with ``accept_rejected``, to look into why.
 
     Raise BundleError, naming the part, what was expected and what was found, when the folder or a
     file is missing, a checksum differs, the format is newer, or label orders disagree.
     """
     folder = path or default_path()
-    manifest = _read_manifest(folder)
+    manifest = _read_manifest(folder, accept_rejected)
     listed = manifest["files"] if isinstance(manifest["files"], dict) else {}
     named = [*REQUIRED, *(name for name in OPTIONAL if name in listed)]
     files = {name: _read_checked(folder, name, manifest) for name in named}
@@ -151,7 +154,7 @@ def _read_examples(data: bytes | None, n_labels: int) -> ExampleIndex | None:
     return found
 
 
-def _read_manifest(folder: Path) -> dict[str, Any]:
+def _read_manifest(folder: Path, accept_rejected: bool = False) -> dict[str, Any]:
     try:
         data = (folder / MANIFEST).read_bytes()
     except OSError:
@@ -161,6 +164,10 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         found = manifest["format"]
     except (ValueError, KeyError, TypeError):
         raise BundleError(MANIFEST, "is not a manifest", "JSON with a format", "other") from None
+    if found == REJECTED:
+        if not accept_rejected:
+            raise BundleError("format", "is that of a rejected bundle", f"1 to {FORMAT}", found)
+        found = manifest.get("rejected")
     if not isinstance(found, int) or found > FORMAT or found < 1:
         raise BundleError("format", "is not supported", f"1 to {FORMAT}", found)
     absent = {"digest", "name", "version", "labels", "files", "encoder", "heads"} - manifest.keys()
@@ -169,7 +176,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     expected = manifest_digest(manifest)
     if manifest["digest"] != expected:
         raise BundleError(MANIFEST, "has another digest", manifest["digest"], expected)
-    return manifest
+    return {**manifest, "format": found}
 
 
 def manifest_digest(manifest: Mapping[str, Any]) -> str:
@@ -259,6 +266,7 @@ class BundleContent:
     training: Mapping[str, Any]
     examples: ExampleIndex | None = None
     screening: ScreeningModel | None = None
+    rejected: bool = False
 
 
 def write_bundle(content: BundleContent, path: Path) -> None:
@@ -279,7 +287,7 @@ def write_bundle(content: BundleContent, path: Path) -> None:
     if content.screening is not None:
         files[SCREENING] = _json_bytes(content.screening.as_dict())
     manifest = {
-        "format": FORMAT,
+        **({"format": REJECTED, "rejected": FORMAT} if content.rejected else {"format": FORMAT}),
         "name": content.name,
         "version": content.version,
         "encoder": content.encoder_config.as_dict(),

@@ -97,11 +97,16 @@ class OnnxEncoder:
         self.config = config
         # the blank behind the prefix belongs to the first piece of the text
         self._prefix_ids = self.token_ids(config.prefix.rstrip()) if config.prefix else []
+        self._capacity = config.chunk_tokens - len(self._prefix_ids) - 2
 
     def token_ids(self, text: str) -> list[int]:
         """Return the token ids of a text, unframed and uncut."""
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
         return ids
+
+    def seen(self, ids: Sequence[int]) -> Sequence[int]:
+        """Return the token ids of a text that reach the encoder."""
+        return ids[: self._capacity * self.config.max_chunks]
 
     def embed(self, text: str) -> Embedding:
         """Return the embedding of a cleaned, non-empty text.
@@ -137,9 +142,8 @@ class OnnxEncoder:
 
     def _tokens(self, text: str) -> Tokens:
         ids = self.token_ids(text)
-        capacity = self.config.chunk_tokens - len(self._prefix_ids) - 2
-        seen = tuple(ids[: capacity * self.config.max_chunks])
-        return Tokens(seen, split_evenly(seen, capacity), len(ids))
+        seen = tuple(self.seen(ids))
+        return Tokens(seen, split_evenly(seen, self._capacity), len(ids))
 
     def _chunk(self, ids: Sequence[int]) -> FloatArray:
         return self.run(self.framed(ids))

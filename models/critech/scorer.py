@@ -120,7 +120,8 @@ class Scorer:
 
     def score(self, text: str, language: Language | None = None) -> Scored:
         """Return scores and decisions of all labels for a cleaned, non-empty text."""
-        return self._scored(self.encoder.embed(text), detect_language(text), language)
+        script = detect_language(text)
+        return self.score_embedding(self.encoder.embed(text), language or script, script)
 
     def score_all(
         self, texts: Sequence[Text], languages: Sequence[Language | None], run: Run = map
@@ -130,12 +131,12 @@ class Scorer:
         reads = [_Read(text) for text in texts]
         embeddings = self.encoder.embed_all(reads, run)
         return [
-            self._scored(embedding, read.script, language)
+            self.score_embedding(embedding, language or read.script, read.script)
             for embedding, read, language in zip(embeddings, reads, languages, strict=True)
         ]
 
-    def _scored(self, embedding: Embedding, script: Language, language: Language | None) -> Scored:
-        language = language or script
+    def score_embedding(self, embedding: Embedding, language: Language, script: Language) -> Scored:
+        """Return scores and decisions of all labels for a text that is embedded already."""
         margins = self.bundle.heads.margins(embedding.vector, embedding.token_ids)
         logits = lift_parents(self.bundle.calibration.logits(margins, language), self._parents)
         scores = sigmoid(logits)
