@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 
@@ -16,10 +17,24 @@ from critech_service.access.security import ALTERNATIVES
 from critech_service.audit import open_audit
 from critech_service.body_limit import BodyLimit
 from critech_service.guard import Guard
-from critech_service.routes import annif, classify, health, kserve, model, screen, taxonomies
+from critech_service.leases import Leases
+from critech_service.loading import load_classifier, load_shadow
+from critech_service.reloading import Reloader
+from critech_service.routes import (
+    admin,
+    annif,
+    classify,
+    health,
+    kserve,
+    model,
+    screen,
+    taxonomies,
+)
 from critech_service.schemas import EXAMPLE_EN
 from critech_service.security_headers import SecurityHeaders
+from critech_service.serving import Serving
 from critech_service.settings import CONCURRENCY_LIMIT, RATE_LIMIT, Settings
+from critech_service.shadow import Shadow
 
 DESCRIPTION = """Maps a patent abstract or a product description, in English or Japanese, onto
 Japan's 20 critical technology fields, the 50 K-Program technologies, the 25 secret-patent fields
@@ -28,9 +43,15 @@ and the 14 US ECRA emerging-technology categories.
 The absence of a label is not clearance. This is not legal advice."""
 
 
-def create_app(settings: Settings | None = None, classifier: Classifier | None = None) -> FastAPI:
-    """Return the application. The bundle is read and verified at start-up, unless a classifier is
-    handed in, which then stays the caller's to close. The keys are read and the audit log is opened
+def create_app(
+    settings: Settings | None = None,
+    classifier: Classifier | Serving | None = None,
+    shadow: Shadow | None = None,
+    load: Callable[[], Classifier] | None = None,
+) -> FastAPI:
+    """Return the application. The bundles are read and verified at start-up, unless they are
+    handed in, which then stay the caller's to close. ``load`` is what a reload calls, by default
+    ``load_classifier`` with these settings. The keys are read and the audit log is opened
     at once: KeysError, InputError or AuditError when one is asked for and cannot be used.
 
     Where the service listens is not known here: ``critech serve`` refuses to open it without keys,
@@ -38,20 +59,30 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
     settings = settings or Settings()
     ring = KeyRing.from_settings(settings)
     audit = open_audit(settings)
+    load = load or partial(load_classifier, settings)
+    given = Serving(classifier, owned=False) if isinstance(classifier, Classifier) else classifier
+    given_shadow = shadow
+    del classifier, shadow  # so that nothing here keeps a bundle that was exchanged
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        own = classifier or Classifier.load(settings.bundle, settings.threads)
-        app.state.classifier = own
+        serving = given or Serving(load())
+        at_work = given_shadow or load_shadow(settings)
+        app.state.serving = serving
+        app.state.reloader = Reloader(serving, load)
+        app.state.shadow = at_work
+        app.state.has_keys = ring is not None
         app.state.audit = audit
-        own.classify([EXAMPLE_EN["text"]])  # the first call of a session is slow
+        serving.current.classify([EXAMPLE_EN["text"]])  # the first call of a session is slow
         app.state.ready = True
         yield
         app.state.ready = False
         if audit is not None:
             audit.log.close()
-        if classifier is None:
-            own.close()
+        if given_shadow is None and at_work is not None:
+            at_work.close()
+        if given is None:
+            serving.close()
 
     app = FastAPI(
         title="critech",
@@ -65,6 +96,7 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
     )
     problems.install(app)
     # the last added is the outermost
+    app.add_middleware(Leases)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(
         Limits,
@@ -77,7 +109,7 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
     app.add_middleware(SecurityHeaders)
     responses = problems.LIMIT_RESPONSES if ring is None else problems.ACCESS_RESPONSES
     declared = [] if ring is None else ALTERNATIVES
-    for module in (classify, screen, taxonomies, model, annif, kserve):
+    for module in (classify, screen, taxonomies, model, annif, kserve, admin):
         app.include_router(module.router, responses=responses, dependencies=declared)
     app.include_router(health.router)
     return app

@@ -94,9 +94,9 @@ def test_the_certificate_is_named_by_digest(classifier: Classifier, tmp_path: Pa
         "sha256:0", "sha256:1", "set", 59, 0, "2026-01-31", 0.95, 0.95, (entry,)
     )
     model = ScreeningModel(None, {}, "none", certificate)
-    with TestClient(create_app(settings(tmp_path), classifier)) as client:
-        client.app.state.classifier = certified = copy.copy(classifier)  # type: ignore[attr-defined]
-        certified.bundle = dataclasses.replace(classifier.bundle, screening=model)
+    certified = copy.copy(classifier)
+    certified.bundle = dataclasses.replace(classifier.bundle, screening=model)
+    with TestClient(create_app(settings(tmp_path), certified)) as client:
         answer = screen(client, FILING).json()
     assert answer["certificate"]["status"] == "void"  # it was made for another model
     assert records(tmp_path)[1]["certificate"] == {

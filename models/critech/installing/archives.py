@@ -47,7 +47,9 @@ def _untar(file: BinaryIO, folder: Path, allowed: int) -> None:
                 if member.isdir():
                     continue
                 if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or member.issparse():
-                    raise refusal("holds a link or a device", "plain files", ascii(member.name[:80]))
+                    raise refusal(
+                        "holds a link or a device", "plain files", ascii(member.name[:80])
+                    )
                 data = archive.extractfile(member)
                 assert data is not None
                 intake.add(member.name, cast(BinaryIO, data))

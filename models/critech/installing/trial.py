@@ -19,12 +19,13 @@ def load_tried(
     threads: int | None = None,
     key: TrustedKey | None = None,
     test: SelfTester = self_test,
+    nice: int = 0,
 ) -> Classifier:
     """Return a classifier over a bundle that has passed the self-test, which also warms it up.
 
     Raise BundleError when the bundle cannot be read, is not signed by the key, or fails the test.
     """
-    classifier = Classifier(read_bundle(path, key), threads)
+    classifier = Classifier(read_bundle(path, key), threads, nice)
     try:
         try_out(classifier, test)
     except BaseException:

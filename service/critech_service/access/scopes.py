@@ -17,6 +17,8 @@ ROUTES: dict[str, Need] = {
     "/readyz": "open",
     "/v1/classify": Scope.CLASSIFY,
     "/v1/screen": Scope.SCREEN,
+    "/v1/admin/reload": Scope.ADMIN,
+    "/v1/admin/shadow": Scope.ADMIN,
     "/v1/model": "any key",
     "/v1/crosswalk": "any key",
     "/v1/taxonomies": "any key",

@@ -6,10 +6,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
-from critech import Classifier, Document
+from critech import Document
 from critech.classifier import Options
+from critech_service.leases import classifier_of
 from critech_service.problems import PROBLEM_RESPONSES, UnicodeJSONResponse
 from critech_service.schemas import ClassifyIn, ClassifyOut, DocumentIn
+from critech_service.shadowing import shadow_classified
 
 router = APIRouter(tags=["classification"])
 
@@ -23,7 +25,7 @@ router = APIRouter(tags=["classification"])
 )
 async def classify(body: ClassifyIn, request: Request) -> Response:
     """Map 1 to 64 patent abstracts or product descriptions onto the taxonomies."""
-    classifier: Classifier = request.app.state.classifier
+    classifier = classifier_of(request)
     documents = [_document(item) for item in body.documents]
     options = Options(
         taxonomies=None if body.taxonomies is None else tuple(body.taxonomies),
@@ -33,7 +35,8 @@ async def classify(body: ClassifyIn, request: Request) -> Response:
         as_of=body.as_of,
     )
     found = await run_in_threadpool(classifier.classify, documents, options)
-    return UnicodeJSONResponse(found.as_dict())
+    answer = UnicodeJSONResponse(found.as_dict())
+    return shadow_classified(request, answer, classifier, documents, found)
 
 
 def _document(item: DocumentIn) -> Document:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from critech_service.leases import classifier_of
 from critech_service.problems import UnicodeJSONResponse, problem
 
 router = APIRouter(tags=["health"])
@@ -21,6 +22,4 @@ async def readyz(request: Request) -> Response:
     """Answer 200 once the bundle is verified and a text was classified with it, else 503."""
     if not getattr(request.app.state, "ready", False):
         return problem(503, "The bundle is not loaded yet.")
-    return UnicodeJSONResponse(
-        {"status": "ready", "model": request.app.state.classifier.model.as_dict()}
-    )
+    return UnicodeJSONResponse({"status": "ready", "model": classifier_of(request).model.as_dict()})

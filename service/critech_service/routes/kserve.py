@@ -25,7 +25,9 @@ from critech_service.kserve_schemas import (
     ReadyOut,
     ServerOut,
 )
+from critech_service.leases import classifier_of
 from critech_service.problems import OTHER_RESPONSE, UnicodeJSONResponse, documented
+from critech_service.shadowing import shadow_classified
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -89,8 +91,7 @@ async def _model(request: Request, name: str) -> Classifier:
         raise HTTPException(404, f"there is no such model; there is {MODEL}")
     if not _is_ready(request):
         raise HTTPException(503, "the bundle is not loaded yet")
-    classifier: Classifier = request.app.state.classifier
-    return classifier
+    return classifier_of(request)
 
 
 async def _version(request: Request, name: str, version: str) -> Classifier:
@@ -163,7 +164,8 @@ async def _inferred(request: Request, classifier: Classifier) -> Response:
     except InputError as error:  # of documents[3].text, which is text[3] here
         field = error.field.replace("documents", "text").removesuffix(".text")
         raise InputError(field, error.problem) from None
-    return UnicodeJSONResponse(response(body, found, classifier.bundle.labels))
+    answer = UnicodeJSONResponse(response(body, found, classifier.bundle.labels))
+    return shadow_classified(request, answer, classifier, given, found)
 
 
 def _is_ready(request: Request) -> bool:
