@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from critech import Classifier
 from critech.errors import CritechError
 from critech.results import ModelRef
+from critech_service.memory import give_back
 from critech_service.serving import Serving
 
 log = logging.getLogger("critech")
@@ -67,6 +68,7 @@ class Reloader:
             log.error("the bundle is kept, the new one is refused: %s", why)
             raise ReloadRefusedError(why) from None
         finally:
+            give_back()  # of a bundle that was refused, or read for nothing
             self._running.release()
         self.succeeded += 1
         log.warning("bundle %s %s %s serves", done.model.bundle, done.model.version,

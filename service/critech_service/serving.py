@@ -11,6 +11,7 @@ import threading
 from dataclasses import dataclass
 
 from critech import Classifier
+from critech_service.memory import give_back
 
 
 @dataclass
@@ -72,7 +73,13 @@ class Serving:
     @staticmethod
     def _retire(held: _Held) -> None:
         if held.owned:  # in a thread, since its own threads may still be at abandoned work
-            threading.Thread(target=held.classifier.close, name="critech-retire").start()
+            threading.Thread(target=_close, args=(held,), name="critech-retire").start()
+
+
+def _close(held: _Held) -> None:
+    held.classifier.close()
+    del held.classifier
+    give_back()
 
 
 class Lease:

@@ -56,7 +56,7 @@ def test_security_headers_are_on_every_answer(
         client.post("/v1/classify", headers=KEY, json={}),
     ]
     broken = Serving(type("Broken", (), {"classify": fail})(), owned=False)
-        monkeypatch.setattr(app.state, "serving", broken)
+    monkeypatch.setattr(app.state, "serving", broken)
     answers.append(client.post("/v1/classify", headers=KEY, json=CLASSIFY_EXAMPLE))
     codes = [answer.status_code for answer in answers]
     assert codes == [200, 200, 401, 404, 405, 403, 413, 415, 422, 500]

@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
-from critech.installing.intake import PIECE, Intake, Limits, refusal
+from critech.installing.intake import PIECE, Intake, Limits, refusal, writing
 
 GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
 MAX_DIRECTORY = 1 << 16
@@ -39,7 +39,8 @@ def _untar(file: BinaryIO, folder: Path, allowed: int) -> None:
     with tempfile.TemporaryFile(dir=folder) as plain:
         with gzip.open(file) as stream:
             for piece in Intake(folder, allowed).pieces(cast(BinaryIO, stream)):
-                plain.write(piece)
+                with writing():
+                    plain.write(piece)
         plain.seek(0)
         intake = Intake(folder, allowed)
         with tarfile.open(fileobj=cast(IO[bytes], _Bounded(plain)), mode="r:") as archive:

@@ -8,8 +8,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from bundle_edits import edit_manifest, replace_file
 
+from bundle_edits import edit_manifest, replace_file
 from critech.bundle import LABELS, MANIFEST, METRICS, OPTIONAL, REQUIRED, default_path
 from critech.bundle.checking import check_bundle
 
@@ -92,7 +92,7 @@ def test_a_pipe_in_place_of_a_file_does_not_hang(copy: Path) -> None:
         (copy / name).unlink()
         os.mkfifo(copy / name)
         assert findings(copy)[0][0] == name
-        os.unlink(copy / name)
+        (copy / name).unlink()
         shutil.copy(default_path() / name, copy / name)
 
 
@@ -101,9 +101,7 @@ def test_all_findings_come_at_once(copy: Path) -> None:
     (copy / METRICS).write_bytes(b"{}")
     (copy / "extra").touch()
     report = check_bundle(copy)
-    assert [one.part for one in report.findings] == [LABELS, METRICS, "extra"] or len(
-        report.findings
-    ) == 3
+    assert sorted(one.part for one in report.findings) == ["extra", LABELS, METRICS]
     assert report.as_dict()["sound"] is False
     with pytest.raises(type(report.findings[0]), match="and 2 more"):
         report.raise_first()

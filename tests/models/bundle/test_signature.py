@@ -9,8 +9,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from bundle_edits import edit_manifest, variant
 
+from bundle_edits import edit_manifest, variant
 from critech.bundle import MANIFEST, METRICS, read_bundle
 from critech.bundle.checking import check_bundle
 from critech.bundle.manifest import SIGNATURE
@@ -106,9 +106,7 @@ def test_every_byte_of_a_signature_counts(copy: Path, pair: tuple[Path, Path]) -
 
 
 @pytest.mark.parametrize("data", [b"", b"x", b"\n\n\n\n", b"\xff" * 400, b"a\nb\nc\nd"])
-def test_what_is_no_signature_is_refused(
-    copy: Path, pair: tuple[Path, Path], data: bytes
-) -> None:
+def test_what_is_no_signature_is_refused(copy: Path, pair: tuple[Path, Path], data: bytes) -> None:
     (copy / SIGNATURE).write_bytes(data)
     with pytest.raises(BundleError, match="minisig: cannot be read"):
         read_bundle(copy, read_public_key(pair[1]))
@@ -144,7 +142,7 @@ def test_a_password_is_needed_and_checked(copy: Path, tmp_path: Path) -> None:
 def test_what_is_no_key_is_refused(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "key").write_bytes(data)
     for read in (read_public_key, needs_password):
-        with pytest.raises(InputError, match="is no (public|secret) key"):
+        with pytest.raises(InputError, match=r"is no (public|secret) key"):
             read(tmp_path / "key")
         with pytest.raises(InputError, match="cannot be read"):
             read(tmp_path / "nowhere")

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from bundle_edits import passes, variant
 
+from bundle_edits import passes, variant
 from critech import Classifier
 from critech.bundle import METRICS, read_bundle
 from critech.bundle.checking import check_bundle
@@ -23,7 +23,6 @@ from critech.installing import directory
 from critech.installing.directory import LOCK, BundlesDirectory
 from critech.installing.intake import Limits
 from critech.installing.trial import load_tried
-
 
 NOON = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
 
@@ -145,7 +144,9 @@ def test_keys(bundles: BundlesDirectory, versions: list[Path], tmp_path: Path) -
     assert (folder / SIGNATURE).read_bytes() != b"spoilt"
 
 
-@pytest.mark.parametrize("data", [b"", b"\n", b"../x\n", b"/etc\n", b"a\n\nb\n", b"\xff\n", b".x\n"])
+@pytest.mark.parametrize(
+    "data", [b"", b"\n", b"../x\n", b"/etc\n", b"a\n\nb\n", b"\xff\n", b".x\n"]
+)
 def test_a_damaged_pointer_is_refused(
     bundles: BundlesDirectory, versions: list[Path], data: bytes
 ) -> None:
