@@ -258,5 +258,5 @@ def test_a_full_disk_is_not_the_archives_fault(
 
     monkeypatch.setattr(intake.os, "open", full)
     for source in (tar(tmp_path / "a.tgz", ("a", b"x")), zipped(tmp_path / "a.zip", ("a", b"x"))):
-        with pytest.raises(InputError, match="cannot be written .No space left"):
+        with pytest.raises(InputError, match=r"cannot be written \(No space left"):
             take_in(source, into, SMALL)
