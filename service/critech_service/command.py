@@ -19,8 +19,6 @@ from critech_service.settings import Settings, read_settings
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from critech_service.reloading import Reloader
-
 log = logging.getLogger("critech")
 
 
@@ -34,11 +32,12 @@ def run(argv: Sequence[str]) -> int:
     if has_keys and is_exposed(settings) and settings.tls_cert is None:
         log.warning("keys and texts travel in the clear unless TLS ends in front of this server")
     from critech_service.app import create_app
+    from critech_service.hangup import ignore_hangup, reload_on_hangup
 
     # uvicorn drains on SIGTERM and SIGINT, then raises the signal again: end with 0, not by it
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # would end a service that is not ready yet
+    ignore_hangup()
     with contextlib.ExitStack() as stack:
         serving = Serving(load_classifier(settings))
         stack.callback(serving.close)
@@ -46,14 +45,8 @@ def run(argv: Sequence[str]) -> int:
         if shadow is not None:
             stack.callback(shadow.close)
         app = create_app(settings, serving, shadow)
-        signal.signal(signal.SIGHUP, lambda *_: _reload(app))
+        reload_on_hangup(app)
         return _serve(app, settings)
-
-
-def _reload(app: FastAPI) -> None:
-    reloader: Reloader | None = getattr(app.state, "reloader", None)
-    if reloader is not None:  # None before the service is ready
-        reloader.reload_in_background()
 
 
 def _serve(app: FastAPI, settings: Settings) -> int:
