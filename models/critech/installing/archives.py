@@ -36,12 +36,15 @@ def unpack(source: Path, folder: Path, limits: Limits) -> None:
 def _untar(file: BinaryIO, folder: Path, allowed: int) -> None:
     """The stream is written to a nameless file first: the parser then never holds more than it
     asks for, and what it asks for is bounded."""
-    with tempfile.TemporaryFile(dir=folder) as plain:
+    with writing():
+        plain = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed below
+    with plain:
         with gzip.open(file) as stream:
             for piece in Intake(folder, allowed).pieces(cast(BinaryIO, stream)):
                 with writing():
                     plain.write(piece)
-        plain.seek(0)
+        with writing():
+            plain.seek(0)  # which also flushes
         intake = Intake(folder, allowed)
         with tarfile.open(fileobj=cast(IO[bytes], _Bounded(plain)), mode="r:") as archive:
             for member in archive:
