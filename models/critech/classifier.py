@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import datetime as dt
 import os
+import sys
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -48,17 +51,20 @@ class Classifier:
     """Classify documents with one bundle on a pool of threads.
 
     A result depends on its document alone: not on batch, order, neighbours or thread count.
-    Use as a context manager, or call ``close``, to end the threads.
+    Use as a context manager, or call ``close``, to end the threads. With ``nice`` above 0, up to
+    19, the threads let others go first, where the system has that for single threads.
     """
 
-    def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
+    def __init__(self, bundle: Bundle, threads: int | None = None, nice: int = 0) -> None:
         self.bundle = bundle
         self.model = ModelRef(bundle.name, bundle.version, bundle.digest)
         self.scorer = Scorer(bundle)
         self.explainer = Explainer(self.scorer)
         self.taxonomies = {taxonomy.id: taxonomy for taxonomy in bundle.taxonomies}
         self.threads = threads or os.cpu_count() or 1
-        self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="critech")
+        self._pool = ThreadPoolExecutor(
+            self.threads, "critech", initializer=_step_back, initargs=(nice,)
+        )
         self._run: Run = self._pool.map
 
     @classmethod
@@ -126,7 +132,7 @@ class Classifier:
             )
             for (document, _), one, found in zip(ready, scored, evidence, strict=True)
         ]
-        return Classification(tuple(results), self.model)
+        return Classification(tuple(results), self.model, tuple(scored))
 
     @staticmethod
     def _select(ids: tuple[str, ...] | None, versions: Mapping[str, Taxonomy]) -> list[Taxonomy]:
@@ -221,6 +227,13 @@ class _Shown:
     scored: Scored
     options: Options
     evidence: Mapping[str, tuple[Evidence, ...]]
+
+
+def _step_back(nice: int) -> None:
+    """Lower the priority of the thread that calls; where that is not possible, do nothing."""
+    if nice and sys.platform == "linux":  # where a thread has an id and a priority of its own
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), nice)
 
 
 def _checked_passage(document: Document, index: int) -> Passage:

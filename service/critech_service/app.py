@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import Depends, FastAPI
 
@@ -20,12 +21,16 @@ from critech_service.audit import open_audit
 from critech_service.body_limit import BodyLimit
 from critech_service.flow.flow import Flow, default_limit
 from critech_service.guard import Guard
+from critech_service.leases import Leases
+from critech_service.loading import load_classifier, load_shadow
 from critech_service.observability.flow_gauges import watch_flow
 from critech_service.observability.metrics import Metrics
 from critech_service.observability.observe import Observe
 from critech_service.observability.readiness import Readiness
 from critech_service.observability.tracing import Tracing, open_tracing
+from critech_service.reloading import Reloader
 from critech_service.routes import (
+    admin,
     annif,
     classify,
     classify_stream,
@@ -37,7 +42,9 @@ from critech_service.routes import (
     taxonomies,
 )
 from critech_service.security_headers import SecurityHeaders
+from critech_service.serving import Serving
 from critech_service.settings import CONCURRENCY_LIMIT, RATE_LIMIT, Settings
+from critech_service.shadow import Shadow
 
 log = logging.getLogger("critech")
 DESCRIPTION = """Maps a patent abstract or a product description, in English or Japanese, onto
@@ -49,13 +56,15 @@ The absence of a label is not clearance. This is not legal advice."""
 
 def create_app(
     settings: Settings | None = None,
-    classifier: Classifier | None = None,
+    classifier: Classifier | Serving | None = None,
+    shadow: Shadow | None = None,
+    load: Callable[[], Classifier] | None = None,
     tracing: Tracing | None = None,
 ) -> FastAPI:
-    """Return the application. The bundle is read and verified at start-up, unless a classifier is
-    handed in, which then stays the caller's to close; so does tracing. The keys are read and the
-    audit log is opened at once: KeysError, InputError or AuditError when one is asked for and
-    cannot be used.
+    """Return the application. The bundles are read, verified and tried at start-up, unless they are
+    handed in, which then stay the caller's to close; so does tracing. ``load`` is what a reload
+    calls, by default ``load_classifier`` with these settings. The keys are read and the audit log
+    is opened at once: KeysError, InputError or AuditError when one is asked for and cannot be used.
 
     Where the service listens is not known here: ``critech serve`` refuses to open it without keys,
     another server started with this factory does not."""
@@ -63,18 +72,28 @@ def create_app(
     ring = KeyRing.from_settings(settings)
     audit = open_audit(settings)
     own_tracing = open_tracing(settings.otel_endpoint) if tracing is None else None
+    load = load or partial(load_classifier, settings)
+    tried = classifier is None or isinstance(classifier, Serving)
+    given = (
+        classifier
+        if classifier is None or isinstance(classifier, Serving)
+        else Serving(classifier, owned=False)
+    )
+    given_shadow = shadow
+    del classifier, shadow  # so that nothing here keeps a bundle that was exchanged
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        own = classifier or Classifier.load(settings.bundle, settings.threads)
-        app.state.classifier = own
+        serving = given or Serving(load())
+        at_work = given_shadow or load_shadow(settings)
+        app.state.serving = serving
+        app.state.reloader = Reloader(serving, load)
+        app.state.shadow = at_work
+        app.state.has_keys = ring is not None
         app.state.audit = audit
-        flow = open_flow(settings, own.threads)
+        flow = open_flow(settings, serving.current.threads)
         app.state.flow = flow
-        tested = self_test(own)  # and the first call of a session, which is slow
-        for failed in tested.failures:
-            log.error("self-test: %s", failed)
-        app.state.ready = tested.passed
+        app.state.ready = tried or _passes(serving.current)
         yield
         app.state.ready = False
         flow.close()
@@ -82,8 +101,10 @@ def create_app(
             own_tracing.close()
         if audit is not None:
             audit.log.close()
-        if classifier is None:
-            own.close()
+        if given_shadow is None and at_work is not None:
+            at_work.close()
+        if given is None:
+            serving.close()
 
     app = FastAPI(
         title="critech",
@@ -101,7 +122,22 @@ def create_app(
     app.state.readiness = Readiness()
     _watch(app)
     problems.install(app)
+    _add_middleware(app, settings, ring, tracing or own_tracing)
+    responses = problems.LIMIT_RESPONSES if ring is None else problems.ACCESS_RESPONSES
+    declared = [] if ring is None else ALTERNATIVES
+    answering = (classify, classify_stream, screen, annif)  # kserve says that it cannot itself
+    for module in (*answering, taxonomies, model, kserve, metrics, admin):
+        needed = [*declared, Depends(health.self_tested)] if module in answering else declared
+        app.include_router(module.router, responses=responses, dependencies=needed)
+    app.include_router(health.router)
+    return app
+
+
+def _add_middleware(
+    app: FastAPI, settings: Settings, ring: KeyRing | None, tracing: Tracing | None
+) -> None:
     # the last added is the outermost
+    app.add_middleware(Leases)
     app.add_middleware(
         BodyLimit, max_bytes=settings.max_body_bytes, streams=frozenset({classify_stream.PATH})
     )
@@ -114,27 +150,27 @@ def create_app(
         app.add_middleware(Authenticate, ring=ring)
     app.add_middleware(Guard)
     app.add_middleware(SecurityHeaders)
-    app.add_middleware(Observe, metrics=app.state.metrics, tracing=tracing or own_tracing)
-    responses = problems.LIMIT_RESPONSES if ring is None else problems.ACCESS_RESPONSES
-    declared = [] if ring is None else ALTERNATIVES
-    answering = (classify, classify_stream, screen, annif)  # kserve says that it cannot itself
-    for module in (classify, classify_stream, screen, taxonomies, model, annif, kserve, metrics):
-        needed = [*declared, Depends(health.self_tested)] if module in answering else declared
-        app.include_router(module.router, responses=responses, dependencies=needed)
-    app.include_router(health.router)
-    return app
+    app.add_middleware(Observe, metrics=app.state.metrics, tracing=tracing)
+
+
+def _passes(classifier: Classifier) -> bool:
+    """Return whether a classifier passes its self-test; the log says what failed."""
+    tested = self_test(classifier)
+    for failed in tested.failures:
+        log.error("self-test: %s", failed)
+    return tested.passed
 
 
 def _watch(app: FastAPI) -> None:
     """Register what of the application's state readiness and metrics are asked about."""
     state = app.state
 
-    def loaded() -> Classifier | None:
-        return getattr(state, "classifier", None)
+    def loaded() -> Serving | None:
+        return getattr(state, "serving", None)
 
     def model() -> ModelRef | None:
-        classifier = loaded()
-        return None if classifier is None else classifier.model
+        serving = loaded()
+        return None if serving is None else serving.current.model
 
     state.readiness.add("bundle", lambda: loaded() is not None)  # verified before it is loaded
     state.readiness.add("self_test", lambda: getattr(state, "ready", False))

@@ -26,6 +26,18 @@ class Settings(BaseSettings):
     bundle: Path | None = Field(
         None, description="Folder of the bundle; the shipped one by default."
     )
+    bundles_dir: Path | None = Field(
+        None, description="Bundles directory, by `critech bundle install`, instead of a bundle."
+    )
+    bundle_key: Path | None = Field(
+        None, description="Public key by which every bundle must be signed."
+    )
+    shadow_bundle: Path | None = Field(
+        None, description="Second bundle, whose disagreements are counted; none by default."
+    )
+    shadow_share: float = Field(
+        0.1, gt=0, le=1, description="Share of the documents that the second bundle sees, too."
+    )
     threads: int | None = Field(
         None, ge=1, le=256, description="Inference threads; the number of processors by default."
     )

@@ -9,6 +9,7 @@ from critech.classifier import Options
 from critech.results import NOTICE
 from critech_service.app import create_app
 from critech_service.schemas import CLASSIFY_EXAMPLE, MAX_DOCUMENTS
+from critech_service.serving import Serving
 from critech_service.settings import Settings
 
 SECRET = "canary-5f2c"
@@ -215,7 +216,8 @@ def test_an_unexpected_failure_shows_nothing(
         def fail(*_: object) -> None:
             raise RuntimeError(SECRET)
 
-        app.state.classifier = type("Broken", (), {"bundle": classifier.bundle, "on": fail})()
+        broken = type("Broken", (), {"bundle": classifier.bundle, "on": fail, "model": None})()
+        app.state.serving = Serving(broken, owned=False)
         is_problem(client.post("/v1/classify", json=CLASSIFY_EXAMPLE), 500)
     assert "unexpected RuntimeError" in caplog.text
     assert SECRET not in caplog.text
@@ -246,6 +248,7 @@ def test_openapi_lists_every_route(client: TestClient) -> None:
         "/v1/classify", "/v1/classify/stream", "/v1/screen",
         "/v1/taxonomies", "/v1/taxonomies/{taxonomy_id}",
         "/v1/taxonomies/{taxonomy_id}/labels/{code}", "/v1/model", "/v1/crosswalk", "/healthz",
+        "/v1/admin/reload", "/v1/admin/shadow",
         "/readyz", "/metrics",
         "/annif/v1/", "/annif/v1/vocabs", "/annif/v1/detect-language", "/annif/v1/projects",
         *(f"/annif/v1/projects/{{project_id}}{end}" for end in

@@ -157,7 +157,7 @@ def test_two_thousand_lines_in_constant_memory() -> None:
 
     async def go() -> tuple[int, int]:
         async with app.router.lifespan_context(app):
-            app.state.classifier.begun = deque(maxlen=1)
+            app.state.serving.current.begun = deque(maxlen=1)
             await converse(app, Conversation([line]))
             tracemalloc.start()
             peaks = await peak(3), await peak(20)
@@ -204,11 +204,11 @@ def test_no_more_is_read_than_the_client_takes() -> None:
             conversation.take = asyncio.Event()
             running = asyncio.create_task(converse(app, conversation))
             window = 2 * app.state.flow.threads + 2
-            while len(app.state.classifier.begun) < window:
+            while len(app.state.serving.current.begun) < window:
                 await asyncio.sleep(0.001)
             for _ in range(100):
                 await asyncio.sleep(0)
-            assert len(app.state.classifier.begun) == window
+            assert len(app.state.serving.current.begun) == window
             assert conversation.n_read <= window + 4
             conversation.take.set()
             await running
@@ -236,7 +236,7 @@ def test_a_line_past_its_deadline_and_those_after_it() -> None:
     app = create_app(Settings(deadline_seconds=0.3), FakeClassifier())  # type: ignore[arg-type]
 
     async def go() -> None:
-        fake = app.state.classifier
+        fake = app.state.serving.current
         conversation = Conversation([b'{"text": "wait"}\n{"text": "b"}'])
         conversation_task = asyncio.create_task(converse(app, conversation))
         await asyncio.sleep(0.5)
@@ -287,7 +287,7 @@ def test_a_stream_waits_for_room_in_place_of_being_refused() -> None:
                 await asyncio.sleep(0)
             for _ in range(50):
                 await asyncio.sleep(0)
-            assert app.state.classifier.begun == []
+            assert app.state.serving.current.begun == []
             queue.leave(8_000, finished=True)
             app.state.flow._left.set()
             await running

@@ -19,6 +19,8 @@ ROUTES: dict[str, Need] = {
     "/v1/classify/stream": Scope.CLASSIFY,
     "/v1/screen": Scope.SCREEN,
     "/metrics": Scope.METRICS,
+    "/v1/admin/reload": Scope.ADMIN,
+    "/v1/admin/shadow": Scope.ADMIN,
     "/v1/model": "any key",
     "/v1/crosswalk": "any key",
     "/v1/taxonomies": "any key",

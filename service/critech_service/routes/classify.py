@@ -5,17 +5,19 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from critech import Classifier, Document
+from critech import Classification, Document
 from critech.classifier import Options
 from critech.encoder import Run
 from critech_service.flow.cost import documents_cost
 from critech_service.flow.flow import Flow
+from critech_service.leases import classifier_of
 from critech_service.problems import (
     PROBLEM_RESPONSES,
     UNAVAILABLE_RESPONSE,
     UnicodeJSONResponse,
 )
 from critech_service.schemas import ClassifyIn, ClassifyOut, DocumentIn
+from critech_service.shadowing import shadow_classified
 
 router = APIRouter(tags=["classification"])
 
@@ -29,7 +31,7 @@ router = APIRouter(tags=["classification"])
 )
 async def classify(body: ClassifyIn, request: Request) -> Response:
     """Map 1 to 64 patent abstracts or product descriptions onto the taxonomies."""
-    classifier: Classifier = request.app.state.classifier
+    classifier = classifier_of(request)
     flow: Flow = request.app.state.flow
     documents = [document_of(item) for item in body.documents]
     options = Options(
@@ -41,10 +43,12 @@ async def classify(body: ClassifyIn, request: Request) -> Response:
     )
     cost = documents_cost(documents, classifier.bundle.encoder_config, options.explain)
 
-    def answer(run: Run) -> Response:
-        return UnicodeJSONResponse(classifier.on(run).classify(documents, options).as_dict())
+    def classified(run: Run) -> tuple[Classification, Response]:
+        found = classifier.on(run).classify(documents, options)
+        return found, UnicodeJSONResponse(found.as_dict())
 
-    return await flow.answer(request, cost, answer)
+    found, answer = await flow.answer(request, cost, classified)
+    return shadow_classified(request, answer, classifier, documents, found)
 
 
 def document_of(item: DocumentIn) -> Document:

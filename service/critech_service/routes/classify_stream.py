@@ -23,6 +23,7 @@ from critech_service.ndjson import Line
 from critech_service.problems import MAX_ERRORS, documented, field_error
 from critech_service.routes.classify import document_of
 from critech_service.schemas import DocumentIn
+from critech_service.serving import Serving
 from critech_service.stream import MEDIA_TYPE, StreamAnswer, as_line, line_problem
 from critech_service.stream_schemas import StreamOptions, answer_schema
 
@@ -54,12 +55,14 @@ async def classify_stream(options: Annotated[StreamOptions, Query()], request: R
         raise HTTPException(415, f"Send the lines as {MEDIA_TYPE}.")
     wanted = options.as_options()
     flow: Flow = request.app.state.flow
-    request.app.state.classifier.classify([], wanted)  # an unknown taxonomy is told of at once
+    serving: Serving = request.app.state.serving
+    serving.current.classify([], wanted)  # an unknown taxonomy is told of at once
     lane: Lane = deque()
 
     async def answer(line: Line) -> bytes:
         try:
-            return await _classified(request.app.state.classifier, flow, lane, line, wanted)
+            with serving.lease() as classifier:  # for the line: a stream may outlive a bundle
+                return await _classified(classifier, flow, lane, line, wanted)
         except ValidationError as error:
             return _invalid(line, error)
         except InputError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
 
+from critech_service.leases import classifier_of
 from critech_service.observability.record import refused_for
 from critech_service.problems import UnicodeJSONResponse, problem
 
@@ -27,7 +28,7 @@ async def readyz(request: Request) -> Response:
         {
             "status": "ready",
             "checks": checks,
-            "model": request.app.state.classifier.model.as_dict(),
+            "model": classifier_of(request).model.as_dict(),
         }
     )
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 
-from critech import Classifier, __version__
+from critech import Classification, Classifier, __version__
 from critech.classifier import Options
 from critech.encoder import Run
 from critech.errors import InputError, UnknownTaxonomyError
@@ -27,7 +27,9 @@ from critech_service.kserve_schemas import (
     ReadyOut,
     ServerOut,
 )
+from critech_service.leases import classifier_of
 from critech_service.problems import OTHER_RESPONSE, UnicodeJSONResponse, documented
+from critech_service.shadowing import shadow_classified
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -94,8 +96,7 @@ async def _model(request: Request, name: str) -> Classifier:
         raise HTTPException(404, f"there is no such model; there is {MODEL}")
     if not _is_ready(request):
         raise HTTPException(503, "the bundle is not loaded, or failed its self-test")
-    classifier: Classifier = request.app.state.classifier
-    return classifier
+    return classifier_of(request)
 
 
 async def _version(request: Request, name: str, version: str) -> Classifier:
@@ -164,17 +165,18 @@ async def _inferred(request: Request, classifier: Classifier) -> Response:
     flow: Flow = request.app.state.flow
     cost = documents_cost(given, classifier.bundle.encoder_config, options.explain)
 
-    def answer(run: Run) -> Response:
+    def inferred(run: Run) -> tuple[Classification, Response]:
         found = classifier.on(run).classify(given, options)
-        return UnicodeJSONResponse(response(body, found, classifier.bundle.labels))
+        return found, UnicodeJSONResponse(response(body, found, classifier.bundle.labels))
 
     try:
-        return await flow.answer(request, cost, answer)
+        found, answer = await flow.answer(request, cost, inferred)
     except UnknownTaxonomyError as error:
         raise InputError("parameters.taxonomy", error.problem) from None
     except InputError as error:  # of documents[3].text, which is text[3] here
         field = error.field.replace("documents", "text").removesuffix(".text")
         raise InputError(field, error.problem) from None
+    return shadow_classified(request, answer, classifier, given, found)
 
 
 def _is_ready(request: Request) -> bool:

@@ -26,6 +26,7 @@ from critech_service.observability.metrics import MEDIA_TYPE, WARNINGS
 from critech_service.observability.reasons import Reason
 from critech_service.observability.record import RequestRecord
 from critech_service.screen_schemas import SCREEN_EXAMPLE
+from critech_service.serving import Serving
 from critech_service.settings import Settings
 
 WARNED = "critech_text_warnings_total"
@@ -102,10 +103,10 @@ def test_the_bundle_named_is_the_one_in_use(app: FastAPI, client: TestClient) ->
     class Other:
         model = type("M", (), {"bundle": "other", "version": "9", "digest": "sha256:0"})
 
-    before = app.state.classifier
-    app.state.classifier = Other()
+    before = app.state.serving
+    app.state.serving = Serving(Other(), owned=False)  # type: ignore[arg-type]
     text = client.get("/metrics").text
-    app.state.classifier = before
+    app.state.serving = before
     assert 'critech_bundle_info{digest="sha256:0",name="other",version="9"} 1.0' in text
     assert text.count("critech_bundle_info{") == 1
 
@@ -263,7 +264,7 @@ def test_an_audit_log_that_fails(
 def test_an_unexpected_failure_is_a_5xx_and_no_refusal(
     app: FastAPI, client: TestClient, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app.state, "classifier", object())
+    monkeypatch.setattr(app.state, "serving", object())
     assert classify(client, "A pump.").status_code == 500
     monkeypatch.undo()
     assert watch.moved("critech_requests_total") == {("POST", "/v1/classify", "5xx"): 1}

@@ -35,7 +35,7 @@ def spans() -> InMemorySpanExporter:
 @pytest.fixture
 def client(classifier: Classifier, spans: InMemorySpanExporter) -> Iterator[TestClient]:
     tracing = Tracing(SimpleSpanProcessor(spans))
-    with TestClient(create_app(Settings(), classifier, tracing)) as ready:
+    with TestClient(create_app(Settings(), classifier, tracing=tracing)) as ready:
         yield ready
     tracing.close()
 
@@ -114,7 +114,7 @@ def test_spans_hold_nothing_of_the_client(client: TestClient, spans: InMemorySpa
 def test_an_unexpected_failure_is_named_by_its_status(
     client: TestClient, spans: InMemorySpanExporter
 ) -> None:
-    client.app.state.classifier = object()  # type: ignore[attr-defined]
+    client.app.state.serving = object()  # type: ignore[attr-defined]
     client.post("/v1/classify", json=CLASSIFY_EXAMPLE)
     root = by_name(spans)["POST /v1/classify"]
     assert (root.attributes or {})["error.type"] == "500"
