@@ -126,7 +126,11 @@ def sign_bundle(folder: Path, path: Path, password: str | None, now: dt.datetime
 
 def _read_signature(folder: Path) -> Any:
     try:
-        return _minisign().Signature.from_bytes(_read(folder / SIGNATURE))
+        data = _read(folder / SIGNATURE)
+        signature = _minisign().Signature.from_bytes(data)
+        if bytes(signature).splitlines()[1:] != data.splitlines()[1:]:
+            raise ValueError("bits that no signature has")  # after the last one of its Base64
+        return signature
     except FileNotFoundError:
         return None
     except (OSError, ValueError):
