@@ -159,9 +159,9 @@ def _markdown(found: Sequence[Measured], args: argparse.Namespace) -> str:
     header += ["failed", "memory, MB: idle", "loaded", "start, s", "same best label"]
     rows = [_row(one, args.clients, ours) for one in found if not one.reason]
     notes = [
-        f"{args.rounds} rounds, servers in turn, {args.seconds:g} s a level; medians of the rounds. "
+        f"{args.rounds} rounds, servers in turn, {args.seconds:g} s a level; medians of these. "
         "wrk is on the same machine.",
-        "Memory is the proportional set size of all processes of a server together; start is from "
+        "Memory is the proportional set size of all processes of a server; start is from "
         "the first process to the first answered text.",
         f"Same best label: of {COMPARED} texts, those whose best of the 20 critical technologies "
         "is critech's; for vectors the heads' dense part was applied to them here.",
