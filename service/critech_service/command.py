@@ -8,6 +8,7 @@ import logging
 import signal
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,12 +32,14 @@ def run(argv: Sequence[str]) -> int:
     check_tls(settings)
     if has_keys and is_exposed(settings) and settings.tls_cert is None:
         log.warning("keys and texts travel in the clear unless TLS ends in front of this server")
-    from critech_service.app import create_app
-
     # uvicorn drains on SIGTERM and SIGINT, then raises the signal again: end with 0, not by it
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
-    with Classifier(read_bundle(settings.bundle), settings.threads) as classifier:
+    # checking and loading the bundle is half outside of the interpreter: import meanwhile
+    with ThreadPoolExecutor(1) as aside:
+        loading = aside.submit(lambda: Classifier(read_bundle(settings.bundle), settings.threads))
+        from critech_service.app import create_app
+    with loading.result() as classifier:
         return _serve(create_app(settings, classifier), settings)
 
 
