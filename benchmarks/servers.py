@@ -178,8 +178,9 @@ def _row(one: Measured, clients: Sequence[int], ours: Sequence[str]) -> list[obj
     for level in clients:
         samples = one.samples[level]
         row.append(f"{statistics.median(s.per_second for s in samples):.1f}")
-        row.append(f"{statistics.median(s.p50_ms for s in samples):.0f}")
-        row.append(f"{statistics.median(s.p99_ms for s in samples):.0f}")
+        timed = [s for s in samples if s.good]  # none was answered in time: no times
+        row.append(f"{statistics.median(s.p50_ms for s in timed):.0f}" if timed else "-")
+        row.append(f"{statistics.median(s.p99_ms for s in timed):.0f}" if timed else "-")
     every = [sample for samples in one.samples.values() for sample in samples]
     same = sum(a == b for a, b in zip(one.best, ours, strict=False))
     return [

@@ -121,9 +121,10 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def last_line(log: Path) -> str:
-    """Return the last non-empty line of a log."""
+    """Return the last line of a log that names an error, or else its last line."""
     lines = [line for line in log.read_text("utf-8", "replace").splitlines() if line.strip()]
-    return lines[-1].strip()[:200] if lines else "nothing in its log"
+    errors = [line for line in lines if "Error" in line]
+    return (errors or lines or ["nothing in its log"])[-1].strip()[:200]
 
 
 def answers(path: str, body: bytes | None = None, kind: str = "application/json") -> object:

@@ -15,6 +15,7 @@ import numpy as np
 
 from critech.bundle import Bundle
 from critech.text import detect_language
+from critech_labels.export import SKOS_BASE
 from others.environments import ANNIF, CRITECH, INFINITY, MLSERVER, PLAIN, Environment
 from others.models import TAXONOMY, Models
 
@@ -61,9 +62,10 @@ def _infinity(engine: str) -> Callable[[Path, Models], Launch]:
     def launch(programs: Path, models: Models) -> Launch:
         folder = models.encoder() if engine == "torch" else models.onnx_encoder(programs)
         command = [str(programs / "infinity_emb"), "v2", "--host", "127.0.0.1", "--port", "{port}"]
-        command += ["--model-id", str(folder), "--served-model-name", "encoder"]
+        # inside of the folder: by any other path its ONNX engine does not find the file
+        command += ["--model-id", ".", "--served-model-name", "encoder"]
         command += ["--engine", engine, "--device", "cpu"]
-        return Launch(command, {"DO_NOT_TRACK": "1", "HF_HUB_OFFLINE": "1"})
+        return Launch(command, {"DO_NOT_TRACK": "1", "HF_HUB_OFFLINE": "1"}, folder)
 
     return launch
 
@@ -117,7 +119,7 @@ def _annif_body(text: str) -> str:
 
 def _annif_best(answer: Answer, _: str, __: Bundle) -> str:
     found = answer["results"]
-    return str(found[0]["uri"]).rpartition("/")[2] if found else "none"
+    return str(found[0]["uri"]).removeprefix(SKOS_BASE) if found else "none"
 
 
 def _plain(programs: Path, models: Models) -> Launch:

@@ -84,6 +84,7 @@ MLSERVER = Environment(
     "mlserver",
     (
         "mlserver==1.7.1",
+        "uvloop==0.21.0",  # its workers do not start under 0.22 and later
         "onnxruntime==1.31.1",
         "numpy==2.4.6",
         "tokenizers==0.23.3",
