@@ -9,13 +9,15 @@ from harness.texts import abstracts, classify_bodies, write_lines
 from measures.plan import CLASSIFY, Plan, Section, disturbance
 
 AT_ONCE = 16
+QUEUED = 5_000  # some 30 abstracts
 CLIENTS = (8, 256)
 BUNDLED = 64
 
 
 def measure(plan: Plan) -> Section:
-    """Return what 8 and 256 clients see of a server that takes 16 requests at once, and what 256
-    clients with 64 documents each see of one with the settings as they come."""
+    """Return what 8 and 256 clients see of a server that takes 16 requests at once and of one
+    that lets 5,000 tokens wait, and what 256 clients with 64 documents each see of one with the
+    settings as they come."""
     texts = abstracts(640)
     one = write_lines(classify_bodies(texts), plan.folder / "one.jsonl")
     many = write_lines(classify_bodies(texts, BUNDLED), plan.folder / "many.jsonl")
@@ -25,6 +27,7 @@ def measure(plan: Plan) -> Section:
     shares: list[Shares] = []
     cases = [
         (f"limit of {AT_ONCE} at once", {"CRITECH_CONCURRENCY_LIMIT": str(AT_ONCE)}, CLIENTS, one),
+        (f"queue of {QUEUED} tokens", {"CRITECH_QUEUE_TOKENS": str(QUEUED)}, CLIENTS, one),
         ("settings as they come, 64 documents each", {}, (256,), many),
     ]
     for name, settings, levels, bodies in cases:
