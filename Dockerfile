@@ -21,7 +21,7 @@ COPY service service
 # missing library ends the build.
 # hadolint ignore=DL3013
 RUN python -m venv --without-pip /opt/critech \
- && pip --python /opt/critech/bin/python install '.[service]' \
+ && pip --python /opt/critech/bin/python install '.[service,signing]' \
  && rm -r /opt/critech/lib/python3*/site-packages/critech_training \
  && /opt/critech/bin/critech labels check \
  && /opt/critech/bin/critech classify 'A rocket motor with a solid propellant grain.' --json > /dev/null

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import datetime as dt
 import os
+import sys
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from critech.bundle import Bundle, read_bundle
+from critech.encoder import Run, Text
 from critech.errors import InputError, UnknownTaxonomyError
 from critech.explain import SCORE_DECIMALS, Evidence, Explainer, Request
+from critech.observing import observer, stage, timed_run
 from critech.passages import Passage, Section
 from critech.results import (
     Classification,
@@ -45,17 +51,21 @@ class Classifier:
     """Classify documents with one bundle on a pool of threads.
 
     A result depends on its document alone: not on batch, order, neighbours or thread count.
-    Use as a context manager, or call ``close``, to end the threads.
+    Use as a context manager, or call ``close``, to end the threads. With ``nice`` above 0, up to
+    19, the threads let others go first, where the system has that for single threads.
     """
 
-    def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
+    def __init__(self, bundle: Bundle, threads: int | None = None, nice: int = 0) -> None:
         self.scorer = Scorer(bundle)
         self.bundle = self.scorer.bundle
         self.model = ModelRef(bundle.name, bundle.version, bundle.digest)
         self.explainer = Explainer(self.scorer)
         self.taxonomies = {taxonomy.id: taxonomy for taxonomy in bundle.taxonomies}
         self.threads = threads or os.cpu_count() or 1
-        self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="critech")
+        self._pool = ThreadPoolExecutor(
+            self.threads, "critech", initializer=_step_back, initargs=(nice,)
+        )
+        self._run: Run = self._pool.map
 
     @classmethod
     def load(cls, path: Path | str | None = None, threads: int | None = None) -> Classifier:
@@ -70,6 +80,14 @@ class Classifier:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def on(self, run: Run) -> Classifier:
+        """Return this classifier with its work handed to ``run`` in place of its own threads.
+        Results are the same to the bit. What ``run`` raises comes out of every call. The original
+        is the one to close."""
+        other = copy.copy(self)
+        other._run = run
+        return other
 
     def close(self) -> None:
         """End the threads; documents already handed in are finished first."""
@@ -94,8 +112,8 @@ class Classifier:
                 Document(text=item) if isinstance(item, str) else item for item in documents
             )
         ]
-        scored = self.score_all(
-            [passage.text() for _, passage in ready], [document.language for document, _ in ready]
+        scored = self.score_passages(
+            [passage for _, passage in ready], [document.language for document, _ in ready]
         )
         evidence: Sequence[Mapping[str, tuple[Evidence, ...]]] = [{}] * len(ready)
         if options.explain:
@@ -114,7 +132,7 @@ class Classifier:
             )
             for (document, _), one, found in zip(ready, scored, evidence, strict=True)
         ]
-        return Classification(tuple(results), self.model)
+        return Classification(tuple(results), self.model, tuple(scored))
 
     @staticmethod
     def _select(ids: tuple[str, ...] | None, versions: Mapping[str, Taxonomy]) -> list[Taxonomy]:
@@ -125,11 +143,25 @@ class Classifier:
 
     def score_all(self, texts: Sequence[str], languages: Sequence[Language | None]) -> list[Scored]:
         """Return the scores of every cleaned text with its language, on the pool, in order."""
-        return list(self._pool.map(self.scorer.score, texts, languages))
+        return self._scored([text.__str__ for text in texts], languages)
+
+    def score_passages(
+        self, passages: Sequence[Passage], languages: Sequence[Language | None]
+    ) -> list[Scored]:
+        """Return the scores of every passage with its language, on the pool, in order."""
+        return self._scored([one.text for one in passages], languages)
+
+    def _scored(self, texts: Sequence[Text], languages: Sequence[Language | None]) -> list[Scored]:
+        with timed_run("inference", self._run, len(texts)) as run:
+            found = self.scorer.score_all(texts, languages, run)
+        if (told := observer()) is not None:
+            told.scored(found, self.bundle.labels)
+        return found
 
     def explain_all(self, requests: Sequence[Request]) -> list[dict[str, tuple[Evidence, ...]]]:
         """Return evidence by label id for every request, on the pool, in order."""
-        return self.explainer.explain(requests, self._pool.map)
+        with stage("evidence", len(requests)):
+            return self.explainer.explain(requests, self._run)
 
     def taxonomies_as_of(self, date: dt.date | None) -> dict[str, Taxonomy]:
         """Return the bundle's taxonomies by id, in the versions in force on a date. Codes never
@@ -195,6 +227,13 @@ class _Shown:
     scored: Scored
     options: Options
     evidence: Mapping[str, tuple[Evidence, ...]]
+
+
+def _step_back(nice: int) -> None:
+    """Lower the priority of the thread that calls; where that is not possible, do nothing."""
+    if nice and sys.platform == "linux":  # where a thread has an id and a priority of its own
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), nice)
 
 
 def _checked_passage(document: Document, index: int) -> Passage:

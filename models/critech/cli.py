@@ -21,6 +21,7 @@ COMMANDS = {
     "serve": ("critech_service.command", "serve the HTTP API"),
     "keys": ("critech_service.keys_command", "create, list and revoke API keys"),
     "audit": ("critech.commands.audit", "verify the audit log of screening; override a verdict"),
+    "bundle": ("critech.commands.bundle", "verify, show, install, roll back and sign bundles"),
     "feedback": ("critech.commands.feedback", "collect reviewers' corrections"),
     "labels": ("critech.commands.labels", "list, show, check and export the taxonomies"),
     "train": ("critech_training.commands.train", "train a bundle from the corpus"),

@@ -8,8 +8,9 @@ session, also the fastest arrangement measured (docs/decisions/0002).
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,9 @@ from tokenizers import Tokenizer
 from critech.errors import BundleError
 
 FloatArray = npt.NDArray[np.float32]
+Text = Callable[[], str]
+T = TypeVar("T")
+R = TypeVar("R")
 
 onnxruntime.disable_telemetry_events()  # for a program that had loaded it before critech
 
@@ -55,6 +59,23 @@ class Embedding:
         return len(self.token_ids)
 
 
+@dataclass(frozen=True)
+class Tokens:
+    """What is read of a text: the ids seen, the same cut into chunks, and how many there are in
+    all."""
+
+    seen: tuple[int, ...]
+    chunks: list[Sequence[int]]
+    total: int
+
+
+class Run(Protocol):
+    """Applies a function to items and gives the results in order, as ``map`` does, perhaps on
+    several threads. The functions handed to it never call it themselves."""
+
+    def __call__(self, function: Callable[[T], R], items: Iterable[T], /) -> Iterable[R]: ...
+
+
 class OnnxEncoder:
     """A thread-safe encoder: any number of threads may call ``embed`` on one instance."""
 
@@ -79,11 +100,16 @@ class OnnxEncoder:
         self.config = config
         # the blank behind the prefix belongs to the first piece of the text
         self._prefix_ids = self.token_ids(config.prefix.rstrip()) if config.prefix else []
+        self._capacity = config.chunk_tokens - len(self._prefix_ids) - 2
 
     def token_ids(self, text: str) -> list[int]:
         """Return the token ids of a text, unframed and uncut."""
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
         return ids
+
+    def seen(self, ids: Sequence[int]) -> Sequence[int]:
+        """Return the token ids of a text that reach the encoder."""
+        return ids[: self._capacity * self.config.max_chunks]
 
     def embed(self, text: str) -> Embedding:
         """Return the embedding of a cleaned, non-empty text.
@@ -91,18 +117,48 @@ class OnnxEncoder:
         A text longer than one chunk is cut into chunks of near equal length; their vectors are
         averaged by length and scaled to unit length.
         """
+        tokens = self._tokens(text)
+        return self._joined(tokens, [self._chunk(chunk) for chunk in tokens.chunks])
+
+    def embed_all(self, texts: Sequence[Text], run: Run = map) -> list[Embedding]:
+        """Return the embedding of every text; a text is cleaned when it is asked for.
+
+        What is handed to ``run`` takes one call of the encoder each, however long a text is, so
+        that whoever runs several requests can let them take turns."""
+        begun = list(run(self._begin, texts))
+        long_ones = [one for one in begun if isinstance(one, Tokens)]
+        chunks = [chunk for one in long_ones for chunk in one.chunks]
+        vectors = iter(list(run(self._chunk, chunks)) if chunks else [])
+        return [
+            self._joined(one, [next(vectors) for _ in one.chunks])
+            if isinstance(one, Tokens)
+            else one
+            for one in begun
+        ]
+
+    def _begin(self, text: Text) -> Embedding | Tokens:
+        """Return the embedding of a text of one chunk, the tokens of a longer one."""
+        tokens = self._tokens(text())
+        if len(tokens.chunks) > 1:
+            return tokens
+        return self._joined(tokens, [self._chunk(tokens.chunks[0])])
+
+    def _tokens(self, text: str) -> Tokens:
         ids = self.token_ids(text)
-        capacity = self.config.chunk_tokens - len(self._prefix_ids) - 2
-        seen = ids[: capacity * self.config.max_chunks]
-        chunks = split_evenly(seen, capacity)
-        if len(chunks) == 1:
-            vector = self.run(self.framed(chunks[0]))
-        else:
-            total = np.zeros(self.config.dimension, dtype=np.float32)
-            for chunk in chunks:
-                total += self.run(self.framed(chunk)) * np.float32(len(chunk))
-            vector = total / np.float32(np.sqrt(np.sum(total * total)))
-        return Embedding(vector, tuple(seen), len(ids))
+        seen = tuple(self.seen(ids))
+        return Tokens(seen, split_evenly(seen, self._capacity), len(ids))
+
+    def _chunk(self, ids: Sequence[int]) -> FloatArray:
+        return self.run(self.framed(ids))
+
+    def _joined(self, tokens: Tokens, vectors: Sequence[FloatArray]) -> Embedding:
+        if len(vectors) == 1:
+            return Embedding(vectors[0], tokens.seen, tokens.total)
+        total = np.zeros(self.config.dimension, dtype=np.float32)
+        for chunk, vector in zip(tokens.chunks, vectors, strict=True):
+            total += vector * np.float32(len(chunk))
+        mean = total / np.float32(np.sqrt(np.sum(total * total)))
+        return Embedding(mean, tokens.seen, tokens.total)
 
     def framed(self, ids: Sequence[int]) -> npt.NDArray[np.int64]:
         """Return the input of one call: prefix and frame around the ids, int64 [1, n_tokens]."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+MAX_SHOWN = 300
+
 
 class CritechError(Exception):
     """Base of all errors that critech raises on purpose."""
@@ -29,8 +31,16 @@ class BundleError(CritechError):
     """A bundle is missing, changed or of another format: what, expected, found."""
 
     def __init__(self, part: str, problem: str, expected: object, found: object) -> None:
-        super().__init__(f"bundle {part}: {problem} (expected {expected}, found {found})")
+        shown = f"expected {_shown(expected)}, found {_shown(found)}"
+        super().__init__(f"bundle {part}: {problem} ({shown})")
         self.part = part
         self.problem = problem
         self.expected = expected
         self.found = found
+
+
+def _shown(value: object) -> str:
+    """Return a value of a bundle, which may be hostile, as a short piece of one line."""
+    text = str(value)
+    plain = "".join(char if char.isprintable() else "?" for char in text[:MAX_SHOWN])
+    return plain + ("..." if len(text) > MAX_SHOWN else "")

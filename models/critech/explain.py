@@ -7,23 +7,20 @@ again. Deterministic, like every score.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, TypeVar
+from functools import lru_cache, partial
+from typing import Any
 
 import numpy as np
 
+from critech.encoder import Embedding, Run
 from critech.examples import Example, centre
 from critech.heads import FloatArray, sigmoid
 from critech.passages import Passage, Span
 from critech.scorer import Scored, Scorer
 from critech.text import clean_text
 from critech_labels import Label
-
-T = TypeVar("T")
-R = TypeVar("R")
-Mapper = Callable[[Callable[[T], R], Iterable[T]], Iterable[R]]
 
 SCORE_DECIMALS = 6
 MAX_SPANS = 24
@@ -91,18 +88,23 @@ class Explainer:
         self._phrases = lru_cache(maxsize=1024)(self._read_phrases)
 
     def explain(
-        self, requests: Sequence[Request], run: Mapper[Any, Any] = map
+        self, requests: Sequence[Request], run: Run = map
     ) -> list[dict[str, tuple[Evidence, ...]]]:
         """Return for each request the evidence by label id, strongest first. ``run`` maps a
         function over tasks; a pool's ``map`` serves."""
-        requests = list(run(self._readable, requests))
+        requests = self._readable(requests, run)
         spans = [self._candidates(request) for request in requests]
         tasks = [
             (request, span)
             for request, found in zip(requests, spans, strict=True)
             for span in found
         ]
-        left = iter(list(run(lambda task: self._logits_without(*task), tasks)))
+        rests = self._scorer.score_all(
+            [partial(request.passage.without, span) for request, span in tasks],
+            [request.scored.language for request, _ in tasks],
+            run,
+        )
+        left = iter(rest if rest.tokens_total else None for rest in rests)
         chosen = [
             self._strongest(request, [(span, next(left)) for span in found])
             for request, found in zip(requests, spans, strict=True)
@@ -113,18 +115,33 @@ class Explainer:
             for label, found in by_label
             for span, drop in found
         ]
-        described = iter(list(run(lambda item: self._describe(*item), shown)))
+        quotes = [request.passage.quote(span) for request, _, span, _ in shown]
+        vectors = self._scorer.encoder.embed_all([partial(clean_text, q) for q in quotes], run)
+        items = list(zip(shown, vectors, strict=True))
+        described = iter(list(run(lambda item: self._describe(*item[0], item[1]), items)))
         return [
             {label.id: tuple(next(described) for _ in found) for label, found in by_label}
             for by_label in chosen
         ]
 
-    def _readable(self, request: Request) -> Request:
-        """Return a request for what the encoder reads of its passage: of a text that was cut, the
-        spans up to the cut, scored again by themselves. Else text behind the cut would move up
-        when a span is left out."""
-        if not request.labels or not request.scored.truncated:
-            return request
+    def _readable(self, requests: Sequence[Request], run: Run) -> list[Request]:
+        """Return requests for what the encoder reads of their passages: of a text that was cut,
+        the spans up to the cut, scored again by themselves. Else text behind the cut would move
+        up when a span is left out."""
+        cut = [one for one in requests if one.labels and one.scored.truncated]
+        if not cut:
+            return list(requests)
+        shorter = list(run(self._up_to_the_cut, cut))
+        again = [one for one in shorter if one.labels]
+        languages = [one.scored.language for one in again]
+        scored = iter(self._scorer.score_all([one.passage.text for one in again], languages, run))
+        readable = iter(
+            Request(one.passage, next(scored), one.labels) if one.labels else one for one in shorter
+        )
+        return [next(readable) if one.labels and one.scored.truncated else one for one in requests]
+
+    def _up_to_the_cut(self, request: Request) -> Request:
+        """Return the request for the spans up to the cut; without labels if not even one is."""
         count, last = 0, None
         for span in request.passage.spans():
             count += len(self._scorer.encoder.token_ids(clean_text(request.passage.quote(span))))
@@ -133,9 +150,7 @@ class Explainer:
             last = span
         if last is None:
             return Request(request.passage, request.scored, ())
-        passage = request.passage.until(last)
-        scored = self._scorer.score(passage.text(), request.scored.language)
-        return Request(passage, scored, request.labels)
+        return Request(request.passage.until(last), request.scored, request.labels)
 
     def _candidates(self, request: Request) -> list[Span]:
         """Return the spans to leave out: all, or, where that would cost too much, those with the
@@ -161,12 +176,8 @@ class Explainer:
             return -1e9
         return float(np.einsum("i,ij->j", weights, heads.lexical[index][:, positions]).max())
 
-    def _logits_without(self, request: Request, span: Span) -> FloatArray | None:
-        rest = request.passage.without(span)
-        return self._scorer.score(rest, request.scored.language).logits if rest else None
-
     def _strongest(
-        self, request: Request, found: Sequence[tuple[Span, FloatArray | None]]
+        self, request: Request, found: Sequence[tuple[Span, Scored | None]]
     ) -> list[tuple[Label, list[tuple[Span, float]]]]:
         """Return per label the spans whose absence costs most, with the loss of score. Ranked by
         the loss of log-odds, which a score near 1 hides."""
@@ -175,8 +186,8 @@ class Explainer:
             at = self._scorer.position[label.id]
             whole = request.scored.logits[at]
             drops = [
-                (span, np.inf if logits is None else float(whole - logits[at]), logits)
-                for span, logits in found
+                (span, np.inf if rest is None else float(whole - rest.logits[at]), rest)
+                for span, rest in found
             ]
             best = sorted((d for d in drops if d[1] > 0), key=lambda d: -d[1])[:SHOWN_SPANS]
             score = float(request.scored.scores[at])
@@ -186,7 +197,7 @@ class Explainer:
                     [
                         (
                             span,
-                            score - (0.0 if rest is None else float(sigmoid(rest[at : at + 1])[0])),
+                            score - (0.0 if rest is None else _score_at(rest, at)),
                         )
                         for span, _, rest in best
                     ],
@@ -194,10 +205,12 @@ class Explainer:
             )
         return chosen
 
-    def _describe(self, request: Request, label: Label, span: Span, drop: float) -> Evidence:
+    def _describe(
+        self, request: Request, label: Label, span: Span, drop: float, quoted: Embedding
+    ) -> Evidence:
         quote = request.passage.quote(span)
         bundle = self._scorer.bundle
-        vector = centre(self._scorer.encoder.embed(clean_text(quote)).vector, bundle.heads.center)
+        vector = centre(quoted.vector, bundle.heads.center)
         language = "ja" if request.scored.language == "ja" else "en"
         phrases, vectors = self._phrases(label.definition.get(language), language)
         nearest = int(np.argmax(np.einsum("ij,j->i", vectors, vector)))
@@ -217,3 +230,7 @@ class Explainer:
         center = self._scorer.bundle.heads.center
         vectors = [self._scorer.encoder.embed(clean_text(phrase)).vector for phrase in phrases]
         return phrases, centre(np.stack(vectors), center)
+
+
+def _score_at(scored: Scored, position: int) -> float:
+    return float(sigmoid(scored.logits[position : position + 1])[0])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from critech.text import Language
 
 if TYPE_CHECKING:
     from critech.explain import Evidence
+    from critech.scorer import Scored
 
 Decision = Literal["assigned", "possible", "not_assigned"]
 
@@ -144,10 +145,12 @@ class ModelRef:
 
 @dataclass(frozen=True)
 class Classification:
-    """Results in input order, with the bundle that made them and the notice."""
+    """Results in input order, with the bundle that made them and the notice. ``scored`` has what
+    they were made from, all labels of each document; it is not part of the JSON form."""
 
     results: tuple[DocumentResult, ...]
     model: ModelRef
+    scored: tuple[Scored, ...] = field(default=(), compare=False, repr=False)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form that HTTP and the command line share."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from critech.bundle import Bundle
 from critech.decision import abstain, decide_all, lift_parents
-from critech.encoder import OnnxEncoder
+from critech.encoder import Embedding, OnnxEncoder, Run, Text
 from critech.heads import LANGUAGE_ROW, FloatArray, sigmoid
 from critech.lexical import COVERAGE_TOKENS
 from critech.results import Decision, TextWarning
@@ -94,6 +94,19 @@ class Scored:
         return warnings
 
 
+class _Read:
+    """A text that is made when it is needed, and of which the script is remembered."""
+
+    def __init__(self, text: Text) -> None:
+        self.text = text
+        self.script: Language = "und"
+
+    def __call__(self) -> str:
+        text = self.text()
+        self.script = detect_language(text)
+        return text
+
+
 class Scorer:
     """Score cleaned texts with one bundle. Any number of threads may share an instance.
 
@@ -110,8 +123,22 @@ class Scorer:
     def score(self, text: str, language: Language | None = None) -> Scored:
         """Return scores and decisions of all labels for a cleaned, non-empty text."""
         script = detect_language(text)
-        language = language or script
-        embedding = self.encoder.embed(text)
+        return self.score_embedding(self.encoder.embed(text), language or script, script)
+
+    def score_all(
+        self, texts: Sequence[Text], languages: Sequence[Language | None], run: Run = map
+    ) -> list[Scored]:
+        """Return what ``score`` gives for every text, in order. ``run`` does the work, in pieces
+        of one call of the encoder."""
+        reads = [_Read(text) for text in texts]
+        embeddings = self.encoder.embed_all(reads, run)
+        return [
+            self.score_embedding(embedding, language or read.script, read.script)
+            for embedding, read, language in zip(embeddings, reads, languages, strict=True)
+        ]
+
+    def score_embedding(self, embedding: Embedding, language: Language, script: Language) -> Scored:
+        """Return scores and decisions of all labels for a text that is embedded already."""
         margins = self.bundle.heads.margins(embedding.vector, embedding.token_ids)
         logits = lift_parents(self.bundle.calibration.logits(margins, language), self._parents)
         scores = sigmoid(logits)

@@ -14,6 +14,7 @@ _LATIN = re.compile(r"[A-Za-z]")
 _OTHER_LETTER = re.compile(r"[^\W\d_A-Za-z\u3005\u3007\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _SPACES = re.compile(r"\s+")
 _UNREADABLE = re.compile(r"[\ud800-\udfff\ufffe\uffff]")
+_HIDDEN = ("Cc", "Cf")
 MIN_KANA_SHARE = 0.05
 LONG_WITHOUT_KANA = 40
 
@@ -24,11 +25,9 @@ def clean_text(text: str) -> str:
     Full-width letters become ASCII, half-width kana full-width. Lone surrogates become U+FFFD.
     """
     readable = _UNREADABLE.sub("\ufffd", text)
-    visible = "".join(
-        " " if unicodedata.category(char) == "Cc" else char
-        for char in readable
-        if unicodedata.category(char) != "Cf"
-    )
+    kinds = {char: unicodedata.category(char) for char in set(readable)}
+    hidden = {ord(c): " " if kind == "Cc" else None for c, kind in kinds.items() if kind in _HIDDEN}
+    visible = readable.translate(hidden)
     return _SPACES.sub(" ", unicodedata.normalize("NFKC", visible)).strip()
 
 

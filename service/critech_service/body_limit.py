@@ -1,64 +1,83 @@
 """Middleware: refuse bodies that are too large before anything parses them.
 
-Prevents a request from filling memory: the declared length is checked first, then what really
-arrives is counted, so that a chunked body without a length is stopped as well.
+Prevents requests from filling memory: the declared length is checked first, then what really
+arrives is counted, so that a chunked body without a length is stopped as well; and all bodies
+together are counted until their requests end, so that many at once are refused. A stream has no
+end to count: its route holds a bounded part of it.
 """
 
 from __future__ import annotations
 
 import contextlib
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from critech_service.problems import problem
 
+BODIES = 16  # so many of the largest may be held at once
 
-class _TooLargeError(Exception):
+
+class _RefusedError(Exception):
     pass
 
 
 class BodyLimit:
-    """ASGI middleware; ``max_bytes`` is the largest body let through."""
+    """ASGI middleware; ``max_bytes`` is the largest body let through, ``streams`` are the paths
+    it lets alone, and ``held`` counts the bytes of bodies whose requests have not ended."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, streams: frozenset[str] = frozenset()) -> None:
         self.app = app
         self.max_bytes = max_bytes
+        self.streams = streams
+        self.held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer 413."""
-        if scope["type"] != "http" or scope["method"] not in ("POST", "PUT", "PATCH"):
+        """Pass the request on, or answer 413 or 503."""
+        bodiless = scope["type"] != "http" or scope["method"] not in ("POST", "PUT", "PATCH")
+        if bodiless or scope["path"] in self.streams:
             await self.app(scope, receive, send)
             return
         headers = dict(scope["headers"])
         declared = headers.get(b"content-length", b"0")
         if declared.isdigit() and int(declared) > self.max_bytes:
-            await self._refuse(scope, receive, send)
+            await self._too_large()(scope, receive, send)
             return
         received = 0
-        too_large = False
+        refusal: Response | None = None
 
         async def counted() -> Message:
-            nonlocal received, too_large
+            nonlocal received, refusal
             message = await receive()
-            received += len(message.get("body", b""))
+            size = len(message.get("body", b""))
+            received += size
+            self.held += size
             if received > self.max_bytes:
-                too_large = True
-                raise _TooLargeError
+                refusal = self._too_large()
+            elif size and self.held > BODIES * self.max_bytes:
+                refusal = _too_many()
+            if refusal is not None:
+                raise _RefusedError
             return message
 
         async def watched(message: Message) -> None:
-            if not too_large:  # whatever the application makes of the broken body is dropped
+            if refusal is None:  # whatever the application makes of the broken body is dropped
                 await send(message)
 
-        with contextlib.suppress(_TooLargeError):
-            await self.app(scope, counted, watched)
-        if too_large:
-            await self._refuse(scope, receive, send)
+        try:
+            with contextlib.suppress(_RefusedError):
+                await self.app(scope, counted, watched)
+        finally:
+            self.held -= received
+        if refusal is not None:
+            await refusal(scope, receive, send)
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = problem(
-            413,
-            f"The body is larger than {self.max_bytes} bytes; send fewer documents at a time.",
-            headers={"Connection": "close"},
-        )
-        await refusal(scope, receive, send)
+    def _too_large(self) -> Response:
+        detail = f"The body is larger than {self.max_bytes} bytes; send fewer documents at a time."
+        return problem(413, detail, headers={"Connection": "close"})
+
+
+def _too_many() -> Response:
+    detail = "Too many large bodies are held at once; nothing was computed."
+    headers = {"Connection": "close", "Retry-After": "1"}
+    return problem(503, detail, headers=headers, kind="queue-full")

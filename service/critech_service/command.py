@@ -8,19 +8,20 @@ import logging
 import signal
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from critech.bundle import read_bundle
-from critech.classifier import Classifier
 from critech_service.listening import check_exposure, check_tls, is_exposed, unix_socket
+from critech_service.loading import load_classifier, load_shadow
+from critech_service.observability.logs import logging_config, start_logging
+from critech_service.serving import Serving
 from critech_service.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
 log = logging.getLogger("critech")
+GRACE_SECONDS = 20  # on SIGTERM, for requests under way and for streams, which need not end
 
 
 def run(argv: Sequence[str]) -> int:
@@ -30,17 +31,25 @@ def run(argv: Sequence[str]) -> int:
     has_keys = settings.keys_file is not None or settings.keys is not None
     check_exposure(settings, has_keys)
     check_tls(settings)
+    start_logging(settings.log_format, settings.log_level)
     if has_keys and is_exposed(settings) and settings.tls_cert is None:
         log.warning("keys and texts travel in the clear unless TLS ends in front of this server")
+    from critech_service.app import create_app
+    from critech_service.hangup import ignore_hangup, reload_on_hangup
+
     # uvicorn drains on SIGTERM and SIGINT, then raises the signal again: end with 0, not by it
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
-    # checking and loading the bundle is half outside of the interpreter: import meanwhile
-    with ThreadPoolExecutor(1) as aside:
-        loading = aside.submit(lambda: Classifier(read_bundle(settings.bundle), settings.threads))
-        from critech_service.app import create_app
-    with loading.result() as classifier:
-        return _serve(create_app(settings, classifier), settings)
+    ignore_hangup()
+    with contextlib.ExitStack() as stack:
+        serving = Serving(load_classifier(settings))
+        stack.callback(serving.close)
+        shadow = load_shadow(settings)
+        if shadow is not None:
+            stack.callback(shadow.close)
+        app = create_app(settings, serving, shadow)
+        reload_on_hangup(app)
+        return _serve(app, settings)
 
 
 def _serve(app: FastAPI, settings: Settings) -> int:
@@ -53,12 +62,15 @@ def _serve(app: FastAPI, settings: Settings) -> int:
             port=settings.port,
             ssl_certfile=settings.tls_cert,
             ssl_keyfile=settings.tls_key,
+            log_config=logging_config(settings.log_format, settings.log_level),
             log_level=settings.log_level,
             ws="none",
             access_log=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
             server_header=False,
         )
     )
+    app.state.readiness.add("not_stopping", lambda: not server.should_exit)
     with contextlib.ExitStack() as stack:
         sockets = None
         if settings.uds is not None:
@@ -78,6 +90,9 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--host", help="address to listen on (CRITECH_HOST; 127.0.0.1)")
     parser.add_argument("--port", type=int, help="port to listen on (CRITECH_PORT; 8000)")
     parser.add_argument("--bundle", type=Path, metavar="DIR", help="bundle (CRITECH_BUNDLE)")
+    parser.add_argument(
+        "--bundles-dir", type=Path, metavar="DIR", help="instead (CRITECH_BUNDLES_DIR)"
+    )
     parser.add_argument("--threads", type=int, help="inference threads (CRITECH_THREADS)")
     parser.add_argument(
         "--keys-file", type=Path, metavar="FILE", help="API keys (CRITECH_KEYS_FILE)"

@@ -1,7 +1,7 @@
 """Middleware: answer 500 to what nobody expected, without a word of the request anywhere.
 
 Prevents an exception whose message holds text from reaching the server's log: only the type of the
-exception is logged, and nothing is raised further.
+exception and its place in the code are logged, and nothing is raised further.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ import logging
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from critech_service.observability.logs import failure
 from critech_service.problems import problem
 
 log = logging.getLogger("critech")
 
 
 class Guard:
-    """ASGI middleware, the outermost one."""
+    """ASGI middleware, around all but what adds to an answer."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -36,7 +37,7 @@ class Guard:
         try:
             await self.app(scope, receive, watched)
         except Exception as error:
-            log.error("unexpected %s", type(error).__name__)
+            log.error("unexpected %s", type(error).__name__, extra={"fields": failure(error)})
             if not started:
                 answer = problem(500, "An unexpected error occurred; nothing was answered.")
                 await answer(scope, receive, send)

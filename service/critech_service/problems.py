@@ -14,6 +14,10 @@ from starlette.exceptions import HTTPException
 
 from critech.audit import AuditError
 from critech.errors import InputError
+from critech_service.flow.refusals import FlowRefusal
+from critech_service.observability.reasons import Reason
+from critech_service.observability.record import refused_for
+from critech_service.observability.request_id import current
 from critech_service.schemas import Problem
 
 MEDIA_TYPE = "application/problem+json"
@@ -25,12 +29,29 @@ _TITLES = {
     403: ("forbidden", "This is not allowed"),
     404: ("not-found", "There is nothing here"),
     405: ("method-not-allowed", "The method is not allowed here"),
+    408: ("nothing-came", "Nothing more came"),
+    409: ("conflict", "Something else is under way"),
     413: ("body-too-large", "The request body is too large"),
     415: ("unsupported-media-type", "The request body has another media type"),
     422: ("invalid-request", "The request is not valid"),
+    424: ("bundle-refused", "The bundle cannot serve"),
     429: ("too-many-requests", "There are too many requests"),
     500: ("internal-error", "The server failed"),
+    499: ("client-gone", "The client went away"),
     503: ("not-ready", "The server is not ready"),
+}
+_KINDS = {
+    "queue-full": "The queue is full",
+    "too-much-work": "The request is too much work",
+    "deadline-passed": "The time for the request is over",
+}
+
+
+FLOW_REASONS: dict[str, Reason] = {
+    "queue-full": "queue",
+    "too-much-work": "queue",
+    "deadline-passed": "deadline",
+    "client-gone": "client_gone",
 }
 
 
@@ -71,17 +92,32 @@ def problem(
     detail: str,
     errors: Sequence[Mapping[str, str]] = (),
     headers: Mapping[str, str] | None = None,
+    *,
+    members: Mapping[str, Any] | None = None,
+    kind: str = "",
 ) -> Response:
-    """Return a problem response."""
+    """Return a problem response, with further members if there are any."""
+    body = {**problem_body(status, detail, errors, kind), **(members or {})}
+    return UnicodeJSONResponse(body, status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def problem_body(
+    status: int, detail: str, errors: Sequence[Mapping[str, str]] = (), kind: str = ""
+) -> dict[str, Any]:
+    """Return problem details; ``kind`` names a problem that is more special than its status."""
     slug, title = _TITLES.get(status, ("error", "The request failed"))
-    body = {
+    if kind in _KINDS:
+        slug, title = kind, _KINDS[kind]
+    body: dict[str, Any] = {
         "type": f"urn:critech:problem:{slug}",
         "title": title,
         "status": status,
         "detail": detail,
         "errors": [dict(error) for error in errors],
     }
-    return UnicodeJSONResponse(body, status, headers=headers, media_type=MEDIA_TYPE)
+    if (request_id := current.get()) is not None:
+        body["request_id"] = request_id
+    return body
 
 
 def field_path(location: Sequence[str | int]) -> str:
@@ -90,7 +126,7 @@ def field_path(location: Sequence[str | int]) -> str:
     path = ""
     for part in parts:
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
-    return path or "body"
+    return path or (str(location[0]) if location else "body")
 
 
 def refused_body(
@@ -100,9 +136,10 @@ def refused_body(
     cannot be read at all, else ``status``."""
     if isinstance(error, InputError):
         return problem(status, str(error), [{"field": error.field, "message": error.problem}])
-    if request.method == "POST" and not _is_json(request.headers.get("content-type", "")):
-        return problem(415, "Send the body as application/json.")
     found = error.errors()
+    of_body = request.method == "POST" and any(item["loc"][:1] == ("body",) for item in found)
+    if of_body and not _is_json(request.headers.get("content-type", "")):
+        return problem(415, "Send the body as application/json.")
     if any(item["type"] == "json_invalid" for item in found):
         return problem(400, "The body is not valid JSON.")
     errors = [field_error(item) for item in found]
@@ -131,12 +168,17 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(AuditError)
     async def unrecorded(_: Request, error: AuditError) -> Response:
         log.error("nothing was answered: %s", error)
+        refused_for("audit_log")
         detail = "The audit log cannot be written, so nothing is answered."
         return problem(503, detail, headers={"Retry-After": "5"})
 
     @app.exception_handler(HTTPException)
     async def refused(_: Request, error: HTTPException) -> Response:
-        return problem(error.status_code, str(error.detail), headers=error.headers)
+        kind = ""
+        if isinstance(error, FlowRefusal):
+            kind = error.kind
+            refused_for(FLOW_REASONS[kind])
+        return problem(error.status_code, str(error.detail), headers=error.headers, kind=kind)
 
 
 def _is_json(content_type: str) -> bool:

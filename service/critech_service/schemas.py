@@ -244,3 +244,6 @@ class Problem(BaseModel):
     status: int = Field(examples=[422])
     detail: str
     errors: list[FieldError]
+    request_id: str | None = Field(
+        None, description="That of the header X-Request-Id and of the server's log."
+    )

@@ -26,14 +26,44 @@ class Settings(BaseSettings):
     bundle: Path | None = Field(
         None, description="Folder of the bundle; the shipped one by default."
     )
+    bundles_dir: Path | None = Field(
+        None, description="Bundles directory, by `critech bundle install`, instead of a bundle."
+    )
+    bundle_key: Path | None = Field(
+        None, description="Public key by which every bundle must be signed."
+    )
+    shadow_bundle: Path | None = Field(
+        None, description="Second bundle, whose disagreements are counted; none by default."
+    )
+    shadow_share: float = Field(
+        0.1, gt=0, le=1, description="Share of the documents that the second bundle sees, too."
+    )
     threads: int | None = Field(
         None, ge=1, le=256, description="Inference threads; the number of processors by default."
     )
     max_body_bytes: int = Field(
         2_000_000, ge=1_000, description="Largest request body, in bytes; more is answered 413."
     )
+    queue_tokens: int | None = Field(
+        None,
+        ge=1_000,
+        description="Tokens that may wait; more is answered 503. By default 250,000 for each "
+        "inference thread, at least 500,000.",
+    )
+    deadline_seconds: float = Field(
+        100.0,
+        gt=0,
+        le=3_600,
+        description="Seconds for a request once it is read; then 503, and its work is dropped.",
+    )
     log_level: str = Field(
         "info", pattern="^(critical|error|warning|info|debug)$", description="Level of the log."
+    )
+    log_format: Literal["json", "text"] = Field(
+        "json", description="Form of a line of the log: one JSON object, or text for people."
+    )
+    otel_endpoint: str | None = Field(
+        None, description="OTLP collector that traces go to over HTTP; none by default."
     )
     docs: bool = Field(
         True, description="Serve /openapi.json. A page for browsers is never served."

@@ -65,6 +65,51 @@ def test_what_is_loaded_is_not_kept_twice(classifier: Classifier) -> None:
     assert classifier.bundle.encoder_bytes == classifier.bundle.tokenizer_bytes == b""
 
 
+def test_pieces_done_elsewhere_in_any_order_change_no_bit(classifier: Classifier) -> None:
+    """Each piece is one call of the encoder at most, so that requests can take turns."""
+    calls_by_piece = []
+    encoder = classifier.scorer.encoder
+
+    class Counting:
+        calls = 0
+
+        def run(self, *args: object) -> object:
+            self.calls += 1
+            return session.run(*args)
+
+    def backwards(function, items):  # type: ignore[no-untyped-def]
+        done = []
+        for item in reversed(list(items)):
+            before = counting.calls
+            done.append(function(item))
+            calls_by_piece.append(counting.calls - before)
+        return reversed(done)
+
+    documents = [*TEXTS, " ".join(TEXTS) * 12]
+    expected = classifier.classify(documents, Options(top_k=None))
+    session, counting = encoder._session, Counting()
+    encoder._session = counting
+    try:
+        found = classifier.on(backwards).classify(documents, Options(top_k=None))
+    finally:
+        encoder._session = session
+    assert found == expected
+    assert set(calls_by_piece) == {0, 1}
+    assert counting.calls > len(documents) + 3
+
+
+def test_what_stops_the_work_comes_out(classifier: Classifier) -> None:
+    class Stopped(Exception):
+        pass
+
+    def stop(*_: object) -> list[object]:
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        classifier.on(stop).classify(TEXTS)
+    assert len(classifier.classify(TEXTS[:1]).results) == 1
+
+
 def test_batching_would_change_bits(classifier: Classifier) -> None:
     """Why one document per call: two texts of equal length in one call disturb each other. Should
     this fail, quantisation no longer depends on the batch and the rule can be looked at anew."""

@@ -1,5 +1,8 @@
+import re
+import unicodedata
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from critech.text import clean_text, compose_document, detect_language
@@ -21,6 +24,17 @@ from critech.text import clean_text, compose_document, detect_language
 )
 def test_cleaning(raw: str, cleaned: str) -> None:
     assert clean_text(raw) == cleaned
+
+
+@given(st.text())
+@example("a\u200b\x00\x7f\x85b\u00ad\ufeff\ud800\uffff\uff71\uff9e")
+def test_hidden_characters_go_one_by_one(text: str) -> None:
+    visible = "".join(
+        " " if unicodedata.category(char) == "Cc" else char
+        for char in re.sub("[\ud800-\udfff\ufffe\uffff]", "\ufffd", text)
+        if unicodedata.category(char) != "Cf"
+    )
+    assert clean_text(text) == " ".join(unicodedata.normalize("NFKC", visible).split())
 
 
 @given(st.text(st.characters(), max_size=200))

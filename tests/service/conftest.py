@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +14,11 @@ from live_server import serving
 from starlette.testclient import TestClient
 
 from critech import Classifier
+from critech.selftest import SelfTest
 from critech_service.access.records import KeyFile
 from critech_service.access.store import update_keys
 from critech_service.app import create_app
+from critech_service.observability.logs import Stderr
 from critech_service.settings import Settings
 
 
@@ -42,3 +47,22 @@ def kept(path: Path) -> Path:
     """A file with one key."""
     update_keys(path, lambda _: KeyFile(keys=(RECORD,)))
     return path
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """``critech serve`` configures logging and hooks for its process, which here is the tests'."""
+    root, hooks = logging.getLogger(), (sys.excepthook, threading.excepthook, sys.unraisablehook)
+    handlers, level = list(root.handlers), root.level
+    yield
+    sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
+    logging.captureWarnings(False)
+    if any(isinstance(handler, Stderr) for handler in root.handlers):
+        root.handlers[:] = handlers
+        root.setLevel(level)
+
+
+@pytest.fixture
+def untested(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fake classifier knows no golden text: the self-test passes whatever it is given."""
+    monkeypatch.setattr("critech_service.app.self_test", lambda _: SelfTest(1, 1, ()))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
+from fastapi import FastAPI
 
 from critech import Classifier
 from critech_service.app import create_app
@@ -17,7 +18,13 @@ from critech_service.settings import Settings
 @contextmanager
 def serving(classifier: Classifier) -> Iterator[str]:
     """Give the address of a server over this classifier, and stop it."""
-    app = create_app(Settings(), classifier)
+    with serving_app(create_app(Settings(), classifier)) as address:
+        yield address
+
+
+@contextmanager
+def serving_app(app: FastAPI) -> Iterator[str]:
+    """Give the address of a server of this application, and stop it."""
     config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)

@@ -9,6 +9,7 @@ from critech.classifier import Options
 from critech.results import NOTICE
 from critech_service.app import create_app
 from critech_service.schemas import CLASSIFY_EXAMPLE, MAX_DOCUMENTS
+from critech_service.serving import Serving
 from critech_service.settings import Settings
 
 SECRET = "canary-5f2c"
@@ -18,7 +19,8 @@ def is_problem(answer, status: int) -> dict:  # type: ignore[no-untyped-def, typ
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
     body = answer.json()
-    assert set(body) == {"type", "title", "status", "detail", "errors"}
+    assert set(body) == {"type", "title", "status", "detail", "errors", "request_id"}
+    assert body["request_id"] == answer.headers["x-request-id"]
     assert body["status"] == status
     assert SECRET not in answer.text
     return body
@@ -195,7 +197,13 @@ def test_model_and_health(client: TestClient, classifier: Classifier) -> None:
 
 def test_not_ready_before_the_bundle_is_loaded(classifier: Classifier) -> None:
     cold = TestClient(create_app(Settings(), classifier))
-    is_problem(cold.get("/readyz"), 503)
+    answer = cold.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["checks"] == {
+        "bundle": False,
+        "self_test": False,
+        "queue": False,
+    }
     assert cold.get("/healthz").status_code == 200
 
 
@@ -208,7 +216,8 @@ def test_an_unexpected_failure_shows_nothing(
         def fail(*_: object) -> None:
             raise RuntimeError(SECRET)
 
-        app.state.classifier = type("Broken", (), {"classify": fail})()
+        broken = type("Broken", (), {"bundle": classifier.bundle, "on": fail, "model": None})()
+        app.state.serving = Serving(broken, owned=False)
         is_problem(client.post("/v1/classify", json=CLASSIFY_EXAMPLE), 500)
     assert "unexpected RuntimeError" in caplog.text
     assert SECRET not in caplog.text
@@ -236,9 +245,11 @@ def test_openapi_examples_work_when_pasted(client: TestClient, path: str, name: 
 
 def test_openapi_lists_every_route(client: TestClient) -> None:
     assert set(client.get("/openapi.json").json()["paths"]) == {
-        "/v1/classify", "/v1/screen", "/v1/taxonomies", "/v1/taxonomies/{taxonomy_id}",
+        "/v1/classify", "/v1/classify/stream", "/v1/screen",
+        "/v1/taxonomies", "/v1/taxonomies/{taxonomy_id}",
         "/v1/taxonomies/{taxonomy_id}/labels/{code}", "/v1/model", "/v1/crosswalk", "/healthz",
-        "/readyz",
+        "/v1/admin/reload", "/v1/admin/shadow",
+        "/readyz", "/metrics",
         "/annif/v1/", "/annif/v1/vocabs", "/annif/v1/detect-language", "/annif/v1/projects",
         *(f"/annif/v1/projects/{{project_id}}{end}" for end in
           ("", "/suggest", "/suggest-batch", "/learn")),

@@ -91,12 +91,12 @@ def test_a_record_says_what_the_answer_says(
 def test_the_certificate_is_named_by_digest(classifier: Classifier, tmp_path: Path) -> None:
     entry = CertificateEntry("any", "all", None, 59, 0, 0.95, "certified", 0)
     certificate = Certificate(
-        "sha256:0", "sha256:1", "set", 59, 0, "2026-01-31", 0.95, 0.95, (entry,)
+        "sha256:0", "sha256:1", "set", "texts", 59, 0, "2026-01-31", 0.95, 0.95, (entry,)
     )
     model = ScreeningModel(None, {}, "none", certificate)
-    with TestClient(create_app(settings(tmp_path), classifier)) as client:
-        client.app.state.classifier = certified = copy.copy(classifier)  # type: ignore[attr-defined]
-        certified.bundle = dataclasses.replace(classifier.bundle, screening=model)
+    certified = copy.copy(classifier)
+    certified.bundle = dataclasses.replace(classifier.bundle, screening=model)
+    with TestClient(create_app(settings(tmp_path), certified)) as client:
         answer = screen(client, FILING).json()
     assert answer["certificate"]["status"] == "void"  # it was made for another model
     assert records(tmp_path)[1]["certificate"] == {

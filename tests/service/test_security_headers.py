@@ -16,6 +16,7 @@ from critech_service.access.store import update_keys
 from critech_service.app import create_app
 from critech_service.schemas import CLASSIFY_EXAMPLE
 from critech_service.security_headers import ALWAYS, POLICY, SecurityHeaders
+from critech_service.serving import Serving
 from critech_service.settings import Settings
 
 RECORD, TOKEN = new_key("office", (Scope.CLASSIFY,))
@@ -54,7 +55,8 @@ def test_security_headers_are_on_every_answer(
         client.post("/v1/classify", headers=KEY, content=b"x"),
         client.post("/v1/classify", headers=KEY, json={}),
     ]
-    monkeypatch.setattr(app.state, "classifier", type("Broken", (), {"classify": fail})())
+    broken = Serving(type("Broken", (), {"classify": fail})(), owned=False)
+    monkeypatch.setattr(app.state, "serving", broken)
     answers.append(client.post("/v1/classify", headers=KEY, json=CLASSIFY_EXAMPLE))
     codes = [answer.status_code for answer in answers]
     assert codes == [200, 200, 401, 404, 405, 403, 413, 415, 422, 500]

@@ -9,7 +9,7 @@ import pytest
 
 from critech.bundle import read_bundle
 from critech_labels import load_taxonomy, match_fields
-from critech_training.corpus import Record
+from critech_training.corpus import POSITIVE, Record
 from critech_training.screening_fit import (
     ORDINARY_SYMBOLS,
     CutoffConfig,
@@ -59,8 +59,8 @@ def made(n: int = 400) -> tuple[list[Record], np.ndarray, np.ndarray]:
             labels[field.id] = 2
             strengths[i, i // 4 % N_FIELDS] = 2
             scores[i, i // 4 % N_FIELDS] = rng.beta(4.0, 2.0)
-        language = "ja" if i % 8 == 0 else "en"
-        records.append(Record(f"t-{i}", language, "abstract", "pos", None, "A text.", labels))
+        language, kind = "ja" if i % 3 == 0 else "en", "pos" if labels else "plain"
+        records.append(Record(f"t-{i}", language, "abstract", kind, None, "A text.", labels))
     return records, scores, strengths
 
 
@@ -103,6 +103,22 @@ def test_cutoffs_keep_the_stated_recall_and_the_floor() -> None:
     lowest = ScreeningConfig(cutoffs=CutoffConfig(recall=0.9, lowest=0.9))
     found = fit_screening(records, scores, strengths, TAXONOMY, lowest)
     assert set(found.cutoffs["en"].values()) == {0.9}
+
+
+def test_cutoffs_leave_most_plain_texts_alone() -> None:
+    records, scores, strengths = made()
+    scores[0] = 1e-4  # one positive that no cut-off can reach without all plain texts
+    strengths[0] = POSITIVE
+    cutoffs = CutoffConfig(recall=1.0, plain_share=0.05, lowest=1e-5)
+    model = fit_screening(records, scores, strengths, TAXONOMY, ScreeningConfig(cutoffs=cutoffs))
+    plain = [i for i, r in enumerate(records) if r.kind == "plain" and r.language == "ja"]
+    (cutoff,) = set(model.cutoffs["ja"].values())
+    assert (scores[plain].max(axis=1) >= cutoff).sum() == int(len(plain) * 0.05) == 5
+    (cutoff,) = set(model.cutoffs["en"].values())
+    positive = scores[[r.language == "en" for r in records]][
+        strengths[[r.language == "en" for r in records]] == POSITIVE
+    ]
+    assert cutoff == pytest.approx(positive.min(), abs=1e-6)
 
 
 def test_a_trained_bundle_holds_examples_and_screening(tiny_bundle) -> None:  # type: ignore[no-untyped-def]

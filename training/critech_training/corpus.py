@@ -18,7 +18,8 @@ HELD_OUT_PERCENT = 12
 REGISTERS = (
     "abstract", "claim", "description", "datasheet", "shop", "email", "tender", "project", "paper",
 )  # fmt: skip
-KINDS = ("pos", "hard", "plain")
+PLAIN = "plain"
+KINDS = ("pos", "hard", PLAIN)
 POSITIVE = 2
 ARGUABLE = 1
 SUBTOPIC_FIELD = "jp-critical-20:{}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from critech.text import Language
 from critech_labels import Taxonomy
 from critech_labels.taxonomy import label_order, parent_positions
 from critech_training.corpus import ARGUABLE, POSITIVE
+from critech_training.judged import JudgedTexts, judged_weights
 from critech_training.metrics import ranking_steps
 
 FloatArray = npt.NDArray[np.float32]
@@ -28,7 +29,8 @@ Strengths = npt.NDArray[np.int8]
 
 @dataclass(frozen=True)
 class HeadConfig:
-    """Hyper-parameters of the heads, chosen on the held-out part of the corpus."""
+    """Hyper-parameters of the heads, chosen on the held-out part of the corpus. A judged text
+    counts as ``judged_weight`` texts of the corpus (docs/decisions/0013)."""
 
     scale: float = 8.0
     inverse_regularisation: float = 1.0
@@ -38,6 +40,7 @@ class HeadConfig:
     max_features: int = 24_000
     min_positives: int = 2
     absent_margin: float = -9.0
+    judged_weight: float = 4.0
 
 
 @dataclass(frozen=True)
@@ -111,36 +114,84 @@ def fit_heads(
     strengths: Strengths,
     config: HeadConfig,
     n_jobs: int = 2,
+    *,
+    judged: JudgedTexts | None = None,
+    known: Heads | None = None,
 ) -> Heads:
     """Return one logistic regression per label over dense and lexical features.
 
     Strength 1 is left out of a label's fit. A label with fewer than ``min_positives`` positives
-    gets a constant margin far below any other.
+    gets a constant margin far below any other. Judged texts take part in the fit of the labels
+    that they are judged for, and in nothing else: not in vocabulary, document counts and centre,
+    from which a single text could be taken out again. ``known`` are heads fitted on the same texts
+    by the same configuration without judged ones: labels that nothing is judged of keep theirs.
     """
     vocabulary = fit_vocabulary(token_rows, config)
     center = vectors.mean(axis=0).astype(np.float32)
-    dense = sparse.csr_matrix((vectors - center) * np.float32(config.scale))
-    lexical = lexical_matrix(vocabulary, token_rows) * config.lexical_weight
-    X = sparse.hstack([dense, lexical], format="csr")
-    columns = Parallel(n_jobs=n_jobs)(
-        delayed(_fit_label)(X, strengths[:, j], config) for j in range(strengths.shape[1])
+
+    def features(some_vectors: FloatArray, some_rows: Sequence[Sequence[int]]) -> sparse.csr_matrix:
+        dense = sparse.csr_matrix((some_vectors - center) * np.float32(config.scale))
+        lexical = lexical_matrix(vocabulary, some_rows) * config.lexical_weight
+        return sparse.hstack([dense, lexical], format="csr")
+
+    X = features(vectors, token_rows)
+    weights = np.ones(strengths.shape)
+    if judged is not None and len(judged.strengths):
+        X = sparse.vstack([X, features(judged.vectors, judged.tokens)], format="csr")
+        added = judged_weights(strengths, judged.strengths, config.judged_weight)
+        weights = np.vstack([weights, added])
+        strengths = np.vstack([strengths, judged.strengths])
+    old = _no_heads(strengths.shape[1], center, vocabulary, config)
+    chosen = list(range(strengths.shape[1]))
+    if known is not None and judged is not None and _same_features(known, old):
+        old = known
+        chosen = np.flatnonzero((judged.strengths != ARGUABLE).any(axis=0)).tolist()
+    # threads: processes would hand the features over by files, and liblinear runs without the lock
+    columns = Parallel(n_jobs=n_jobs, prefer="threads")(
+        delayed(_fit_label)(X, strengths[:, j], weights[:, j], config) for j in chosen
     )
-    weights = np.stack([column[0] for column in columns])
-    n_dense = vectors.shape[1]
+    return _with_columns(old, dict(zip(chosen, columns, strict=True)), config)
+
+
+def _no_heads(
+    n_labels: int, center: FloatArray, vocabulary: LexicalVocabulary, config: HeadConfig
+) -> Heads:
     return Heads(
         center=center,
         scale=config.scale,
-        dense=np.ascontiguousarray(weights[:, :n_dense], dtype=np.float32),
-        lexical=np.ascontiguousarray(
-            (weights[:, n_dense:] * config.lexical_weight).T.astype(np.float16).astype(np.float32)
-        ),
-        intercept=np.array([column[1] for column in columns], dtype=np.float32),
+        dense=np.zeros((n_labels, len(center)), dtype=np.float32),
+        lexical=np.zeros((len(vocabulary.keys), n_labels), dtype=np.float32),
+        intercept=np.zeros(n_labels, dtype=np.float32),
         vocabulary=vocabulary,
     )
 
 
+def _with_columns(
+    heads: Heads, columns: Mapping[int, tuple[npt.NDArray[np.float64], float]], config: HeadConfig
+) -> Heads:
+    """Return heads with other coefficients and intercepts for some labels, lexical ones in the
+    precision they are stored in."""
+    dense, lexical, intercept = heads.dense.copy(), heads.lexical.copy(), heads.intercept.copy()
+    n_dense = dense.shape[1]
+    for j, (coefficients, bias) in columns.items():
+        dense[j], intercept[j] = coefficients[:n_dense], bias
+        lexical[:, j] = (coefficients[n_dense:] * config.lexical_weight).astype(np.float16)
+    return replace(heads, dense=dense, lexical=lexical, intercept=intercept)
+
+
+def _same_features(one: Heads, other: Heads) -> bool:
+    return (
+        np.array_equal(one.vocabulary.keys, other.vocabulary.keys)
+        and np.array_equal(one.vocabulary.idf, other.vocabulary.idf)
+        and np.array_equal(one.center, other.center)
+    )
+
+
 def _fit_label(
-    X: sparse.csr_matrix, strengths: Strengths, config: HeadConfig
+    X: sparse.csr_matrix,
+    strengths: Strengths,
+    weights: npt.NDArray[np.float64],
+    config: HeadConfig,
 ) -> tuple[npt.NDArray[np.float64], float]:
     usable = np.flatnonzero(strengths != ARGUABLE)
     y = (strengths[usable] == POSITIVE).astype(int)
@@ -152,7 +203,7 @@ def _fit_label(
         solver="liblinear",
         random_state=0,
         max_iter=500,
-    ).fit(X[usable], y)
+    ).fit(X[usable], y, weights[usable])
     return model.coef_[0], float(model.intercept_[0])
 
 

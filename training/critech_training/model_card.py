@@ -59,10 +59,20 @@ Figures on real patents stand in `docs/model-card.md` of the project, with their
 """
 
 
+CORRECTIONS = """
+## Corrections
+
+Made from bundle {base_version} (`{base_digest}`) and {used} reviewers' corrections: the heads
+were fitted on {fit} of their texts besides the corpus, {held_out} were held out to compare the two
+bundles. The encoder is that of the base. No text of theirs is in this bundle, but its weights
+depend on them: **it is as confidential as those texts are**.
+"""
+
+
 def model_card(training: Mapping[str, Any], report: Mapping[str, Any]) -> str:
     """Return the card in Markdown."""
     n_texts, encoder = training["n_texts"], training["encoder"]
-    return CARD.format(
+    card = CARD.format(
         base=training["base"],
         teacher=" with an English teacher" if "teacher_weight" in encoder["config"] else "",
         base_rates=", ".join(
@@ -79,4 +89,13 @@ def model_card(training: Mapping[str, Any], report: Mapping[str, Any]) -> str:
         corpus_digest=training["corpus_digest"],
         min_positives=next(iter(report["taxonomies"].values()))["min_positives"],
         table=markdown_table(report),
+    )
+    made = training.get("corrections")
+    if made is None:
+        return card
+    return card + CORRECTIONS.format(
+        base_version=made["base"]["version"],
+        base_digest=made["base"]["digest"],
+        used=made["used"],
+        **made["texts"],
     )

@@ -22,7 +22,7 @@ from critech.screening.verdict import Rule
 from critech.text import compose_document
 from critech_labels import Label, Taxonomy, match_fields
 from critech_labels.matcher import SECRET_PATENTS
-from critech_training.corpus import ARGUABLE, POSITIVE, Record
+from critech_training.corpus import ARGUABLE, PLAIN, POSITIVE, Record
 from critech_training.fit import Strengths, negative_weight
 
 ORDINARY_SYMBOLS = (
@@ -50,9 +50,11 @@ class FusionConfig:
 @dataclass(frozen=True)
 class CutoffConfig:
     """Rule for the cut-offs of screening: per language, the highest one at which ``recall`` of the
-    held-out positives of all fields is kept, and never below ``lowest``."""
+    held-out positives of all fields is kept, but high enough that at most ``plain_share`` of the
+    held-out plain texts reach it in some field, and never below ``lowest``."""
 
-    recall: float = 0.98
+    recall: float = 0.97
+    plain_share: float = 0.05
     lowest: float = 0.01
 
 
@@ -76,20 +78,29 @@ def fit_screening(
     found: dict[str, dict[str, float]] = {}
     for language, row in (("en", 0), ("ja", 1)):
         texts = [i for i, r in enumerate(records) if LANGUAGE_ROW[r.language] == row]
-        positive = scores[texts][strengths[texts] == POSITIVE]
-        reach = 0.0
-        if len(positive):
-            reach = float(np.quantile(positive, 1 - config.cutoffs.recall, method="lower"))
-        cutoff = round(max(reach, config.cutoffs.lowest), 6)
+        plain = [i for i in texts if records[i].kind == PLAIN]
+        cutoff = _cutoff(
+            scores[texts][strengths[texts] == POSITIVE], scores[plain].max(axis=1), config.cutoffs
+        )
         found[language] = {label.code: cutoff for label in taxonomy.labels}
     return ScreeningModel(
         fusion=fit_fusion(records, scores, strengths, taxonomy, config.fusion),
         cutoffs=found,
         cutoff_rule=(
             f"highest score that keeps {config.cutoffs.recall:.0%} of the held-out positives of "
-            f"all fields, per language, and at least {config.cutoffs.lowest}"
+            f"all fields, per language, but at most {config.cutoffs.plain_share:.0%} of the "
+            f"held-out plain texts, and at least {config.cutoffs.lowest}"
         ),
     )
+
+
+def _cutoff(positive: FloatArray, plain: FloatArray, config: CutoffConfig) -> float:
+    """Return the cut-off for scores of positive pairs and the best score of each plain text."""
+    reach = np.quantile(positive, 1 - config.recall, method="lower") if len(positive) else 0.0
+    allowed = int(len(plain) * config.plain_share)
+    first_refused = np.sort(plain)[::-1][allowed] if len(plain) else 0.0
+    just_above = np.ceil(first_refused * 1e6 + 1e-3) / 1e6
+    return round(float(max(reach, just_above, config.lowest)), 6)
 
 
 def fit_fusion(

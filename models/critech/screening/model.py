@@ -75,11 +75,13 @@ class Certificate:
 
     ``model_digest`` is that of the files that scores depend on; ``calibration_digest`` the SHA-256
     of the calibration set; ``n_out_of_distribution`` of its ``n_texts`` were unlike the corpus.
+    ``population`` says in words what texts these are: it holds for texts like them and no others.
     """
 
     model_digest: str
     calibration_digest: str
     calibration_name: str
+    population: str
     n_texts: int
     n_out_of_distribution: int
     date: str

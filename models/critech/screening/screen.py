@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from critech.bundle import Bundle
 from critech.classifier import Classifier
+from critech.observing import observer
 from critech.screening.draft import Draft, Reading
 from critech.screening.filing import Filing
 from critech.screening.model import OVERALL
@@ -47,6 +48,8 @@ class Screener:
             draft.result([next(evidence) for _ in found] if explain else None)
             for draft, found in zip(drafts, requests, strict=True)
         )
+        if (told := observer()) is not None:
+            told.screened(results)
         return Screening(
             results, self._certificate(results), self._provenance(as_of), self.classifier.model
         )
@@ -55,8 +58,8 @@ class Screener:
         passages = [filing.passages() for filing in filings]
         flat = [(filing, p) for filing, found in zip(filings, passages, strict=True) for p in found]
         scored = iter(
-            self.classifier.score_all(
-                [passage.text() for _, passage in flat], [filing.language for filing, _ in flat]
+            self.classifier.score_passages(
+                [passage for _, passage in flat], [filing.language for filing, _ in flat]
             )
         )
         for found in passages:
@@ -106,6 +109,7 @@ def certificate_summary(bundle: Bundle) -> dict[str, object]:
         "lower_bound": overall.lower_bound,
         "needed": overall.needed,
         "calibration_set": certificate.calibration_name,
+        "population": certificate.population,
         "calibration_digest": certificate.calibration_digest,
         "date": certificate.date,
     }

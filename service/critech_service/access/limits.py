@@ -57,7 +57,7 @@ class Limits:
 
     def _refusal(self, client: _Client) -> Response | None:
         if self.at_once and client.running >= self.at_once:
-            return too_many(f"More than {self.at_once} requests at once.", 1)
+            return too_many(f"More than {self.at_once} requests at once.", 1, "concurrency")
         if client.bucket is not None and (wait := client.bucket.take()):
-            return too_many(f"More than {self.per_minute} requests a minute.", wait)
+            return too_many(f"More than {self.per_minute} requests a minute.", wait, "rate")
         return None

@@ -27,6 +27,7 @@ class Scope(StrEnum):
     CLASSIFY = "classify"
     SCREEN = "screen"
     ADMIN = "admin"
+    METRICS = "metrics"
 
 
 def _printable(name: str) -> str:

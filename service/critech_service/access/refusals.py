@@ -7,6 +7,8 @@ import math
 from starlette.responses import Response
 
 from critech_service.access.records import Scope
+from critech_service.observability.reasons import Reason
+from critech_service.observability.record import refused_for
 from critech_service.problems import problem
 
 
@@ -31,12 +33,14 @@ def forbidden(needed: Scope) -> Response:
     return problem(403, detail, headers={"WWW-Authenticate": challenge})
 
 
-def too_many(detail: str, wait: float) -> Response:
+def too_many(detail: str, wait: float, reason: Reason = "limit") -> Response:
     """Return 429; ``wait`` is in seconds and rounded up to whole ones, at least 1."""
+    refused_for(reason)
     return problem(429, detail, headers={"Retry-After": str(max(1, math.ceil(wait)))})
 
 
 def unavailable() -> Response:
     """Return 503 while the keys cannot be read."""
+    refused_for("keys_file")
     detail = "The keys cannot be read; the server's log says why."
     return problem(503, detail, headers={"Retry-After": "5"})

@@ -58,7 +58,7 @@ class Verifier:
         name = self.ring.fingerprint(token)
         if name not in self._checking:
             if len(self._checking) >= MAX_WAITING:
-                raise RefusedError(too_many("Too many keys are being checked.", 1))
+                raise RefusedError(too_many("Too many keys are being checked.", 1, "keys_checked"))
             task = asyncio.create_task(self._check(token))
             self._checking[name] = task
             task.add_done_callback(lambda _: self._checking.pop(name))
@@ -81,4 +81,6 @@ def _refused() -> RefusedError:
 
 
 def _too_many_failures(wait: float) -> RefusedError:
-    return RefusedError(too_many("Too many failed attempts from this address.", wait))
+    return RefusedError(
+        too_many("Too many failed attempts from this address.", wait, "failed_keys")
+    )

@@ -11,8 +11,9 @@ from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
-from critech import Classifier, Document, __version__
+from critech import Classification, Document, __version__
 from critech.classifier import Options
+from critech.encoder import Run
 from critech.errors import InputError
 from critech_service.annif import (
     Project,
@@ -34,8 +35,12 @@ from critech_service.annif_schemas import (
     SuggestOptions,
     VocabularyListOut,
 )
+from critech_service.flow.cost import documents_cost
+from critech_service.flow.flow import Flow
 from critech_service.hand_read import FORM, body_schema, read_form
+from critech_service.leases import classifier_of
 from critech_service.problems import OTHER_RESPONSE, UnicodeJSONResponse, documented, refused_body
+from critech_service.shadowing import shadow_classified
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -74,15 +79,14 @@ async def info() -> Response:
 @router.get("/vocabs", summary="List the taxonomies", response_model=VocabularyListOut)
 async def list_vocabularies(request: Request) -> Response:
     """Return every taxonomy as a vocabulary."""
-    classifier: Classifier = request.app.state.classifier
-    found = [vocabulary(taxonomy) for taxonomy in classifier.taxonomies.values()]
+    found = [vocabulary(one) for one in classifier_of(request).taxonomies.values()]
     return UnicodeJSONResponse({"vocabs": found})
 
 
 @router.get("/projects", summary="List the projects", response_model=ProjectListOut)
 async def list_projects(request: Request) -> Response:
     """Return one project for each taxonomy and language of labels."""
-    found = projects(request.app.state.classifier).values()
+    found = projects(classifier_of(request)).values()
     return UnicodeJSONResponse({"projects": [project.as_dict() for project in found]})
 
 
@@ -110,10 +114,12 @@ async def suggest(project_id: str, request: Request) -> Response:
     form = await read_form(request, SuggestForm)
     document = Document(form.text, title=form.metadata_title)
     try:
-        (found,) = await _suggested(request, project, [document], form)
+        found, (shown,) = await _suggested(request, project, [document], form)
     except InputError as error:
         raise InputError(error.field.rpartition(".")[2], error.problem) from None
-    return UnicodeJSONResponse(found)
+    return shadow_classified(
+        request, UnicodeJSONResponse(shown), classifier_of(request), [document], found
+    )
 
 
 @router.post(
@@ -134,10 +140,11 @@ async def suggest_batch(
         Document(item.text, item.document_id, item.metadata.title if item.metadata else None)
         for item in body.documents
     ]
-    found = await _suggested(request, project, documents, options)
-    return UnicodeJSONResponse(
-        [{**one, "document_id": doc.id} for one, doc in zip(found, documents, strict=True)]
+    found, shown = await _suggested(request, project, documents, options)
+    answer = UnicodeJSONResponse(
+        [{**one, "document_id": doc.id} for one, doc in zip(shown, documents, strict=True)]
     )
+    return shadow_classified(request, answer, classifier_of(request), documents, found)
 
 
 @router.post(
@@ -170,16 +177,24 @@ async def detect_language(body: DetectLanguageIn) -> Response:
 
 async def _suggested(
     request: Request, project: Project, documents: Sequence[Document], options: SuggestOptions
-) -> list[dict[str, Any]]:
-    classifier: Classifier = request.app.state.classifier
+) -> tuple[Classification, list[dict[str, Any]]]:
+    classifier = classifier_of(request)
     wanted = Options((project.taxonomy.id,), top_k=None, min_score=options.threshold)
-    found = await run_in_threadpool(classifier.classify, documents, wanted)
     language = options.language or project.language
-    return [suggestions(one, found.model, language, options.limit) for one in found.results]
+    flow: Flow = request.app.state.flow
+    cost = documents_cost(documents, classifier.bundle.encoder_config, wanted.explain)
+
+    def suggested(run: Run) -> tuple[Classification, list[dict[str, Any]]]:
+        found = classifier.on(run).classify(documents, wanted)
+        return found, [
+            suggestions(one, found.model, language, options.limit) for one in found.results
+        ]
+
+    return await flow.answer(request, cost, suggested)
 
 
 def _find(request: Request, project_id: str) -> Project:
-    known = projects(request.app.state.classifier)
+    known = projects(classifier_of(request))
     if project_id not in known:
         raise HTTPException(404, f"No such project; there are {', '.join(known)}.")
     return known[project_id]

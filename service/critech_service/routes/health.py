@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
 
+from critech_service.leases import classifier_of
+from critech_service.observability.record import refused_for
 from critech_service.problems import UnicodeJSONResponse, problem
 
 router = APIRouter(tags=["health"])
@@ -18,9 +20,21 @@ async def healthz() -> Response:
 
 @router.get("/readyz", summary="Can it classify", responses={503: {"description": "Not ready"}})
 async def readyz(request: Request) -> Response:
-    """Answer 200 once the bundle is verified and a text was classified with it, else 503."""
-    if not getattr(request.app.state, "ready", False):
-        return problem(503, "The bundle is not loaded yet.")
+    """Answer 200 while every check passes, else 503; the body names each check."""
+    checks = request.app.state.readiness.checks()
+    if failing := [name for name, passed in checks.items() if not passed]:
+        return problem(503, f"Not passed: {', '.join(failing)}.", members={"checks": checks})
     return UnicodeJSONResponse(
-        {"status": "ready", "model": request.app.state.classifier.model.as_dict()}
+        {
+            "status": "ready",
+            "checks": checks,
+            "model": classifier_of(request).model.as_dict(),
+        }
     )
+
+
+async def self_tested(request: Request) -> None:
+    """Refuse with 503 what a bundle that failed its self-test would answer."""
+    if not getattr(request.app.state, "ready", False):
+        refused_for("not_ready")
+        raise HTTPException(503, "The bundle failed its self-test; the server's log says how.")

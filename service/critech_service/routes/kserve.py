@@ -8,11 +8,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
-from starlette.concurrency import run_in_threadpool
 
-from critech import Classifier, __version__
+from critech import Classification, Classifier, __version__
 from critech.classifier import Options
+from critech.encoder import Run
 from critech.errors import InputError, UnknownTaxonomyError
+from critech_service.flow.cost import documents_cost
+from critech_service.flow.flow import Flow
 from critech_service.hand_read import JSON, body_schema, read_json
 from critech_service.kserve import BINARY, MODEL, documents, metadata, response, taxonomy
 from critech_service.kserve_schemas import (
@@ -25,7 +27,9 @@ from critech_service.kserve_schemas import (
     ReadyOut,
     ServerOut,
 )
+from critech_service.leases import classifier_of
 from critech_service.problems import OTHER_RESPONSE, UnicodeJSONResponse, documented
+from critech_service.shadowing import shadow_classified
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -41,7 +45,8 @@ class V2Route(APIRoute):
             try:
                 return await handle(request)
             except HTTPException as error:
-                return UnicodeJSONResponse({"error": str(error.detail)}, error.status_code)
+                content = {"error": str(error.detail)}
+                return UnicodeJSONResponse(content, error.status_code, headers=error.headers)
             except InputError as error:
                 return UnicodeJSONResponse({"error": str(error)}, 400)
 
@@ -53,10 +58,12 @@ UNKNOWN: dict[int | str, dict[str, Any]] = {
     404: {"model": ErrorOut, "description": "There is no such model or version"},
     503: {"model": ErrorOut, "description": "The bundle is not loaded yet"},
 }
+_BUSY = "The bundle is not loaded yet, the queue is full, or the time is over"
 UNUSABLE: dict[int | str, dict[str, Any]] = {
     400: {"model": ErrorOut, "description": "The request is not valid"},
     **UNKNOWN,
-    **documented(413),
+    413: {**documented(413)[413], "model": ErrorOut},
+    503: {**documented(503)[503], "model": ErrorOut, "description": _BUSY},
 }
 
 
@@ -79,8 +86,8 @@ async def live() -> Response:
     responses={503: {"model": ReadyOut}},
 )
 async def ready(request: Request) -> Response:
-    """Answer 200 once a text was classified, else 503."""
-    state = _is_ready(request)
+    """Answer 200 while every check of readiness passes, else 503."""
+    state = request.app.state.readiness.ready()
     return UnicodeJSONResponse({"ready": state}, 200 if state else 503)
 
 
@@ -88,9 +95,8 @@ async def _model(request: Request, name: str) -> Classifier:
     if name != MODEL:
         raise HTTPException(404, f"there is no such model; there is {MODEL}")
     if not _is_ready(request):
-        raise HTTPException(503, "the bundle is not loaded yet")
-    classifier: Classifier = request.app.state.classifier
-    return classifier
+        raise HTTPException(503, "the bundle is not loaded, or failed its self-test")
+    return classifier_of(request)
 
 
 async def _version(request: Request, name: str, version: str) -> Classifier:
@@ -156,14 +162,21 @@ async def _inferred(request: Request, classifier: Classifier) -> Response:
         raise InputError("body", "compressed bodies are not supported")
     body = await read_json(request, InferIn)
     given, options = documents(body), Options(taxonomy(body), top_k=None)
+    flow: Flow = request.app.state.flow
+    cost = documents_cost(given, classifier.bundle.encoder_config, options.explain)
+
+    def inferred(run: Run) -> tuple[Classification, Response]:
+        found = classifier.on(run).classify(given, options)
+        return found, UnicodeJSONResponse(response(body, found, classifier.bundle.labels))
+
     try:
-        found = await run_in_threadpool(classifier.classify, given, options)
+        found, answer = await flow.answer(request, cost, inferred)
     except UnknownTaxonomyError as error:
         raise InputError("parameters.taxonomy", error.problem) from None
     except InputError as error:  # of documents[3].text, which is text[3] here
         field = error.field.replace("documents", "text").removesuffix(".text")
         raise InputError(field, error.problem) from None
-    return UnicodeJSONResponse(response(body, found, classifier.bundle.labels))
+    return shadow_classified(request, answer, classifier, given, found)
 
 
 def _is_ready(request: Request) -> bool:

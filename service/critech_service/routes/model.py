@@ -5,9 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from critech import Classifier
 from critech.results import NOTICE
 from critech.screening.screen import certificate_summary
+from critech_service.leases import classifier_of
 from critech_service.problems import UnicodeJSONResponse
 
 router = APIRouter(tags=["model"])
@@ -18,7 +18,7 @@ async def model(request: Request) -> Response:
     """Return name, version and digest of the bundle, its files with their checksums, how it was
     trained, its held-out metrics with sample sizes, and for screening the cut-offs, the fusion of
     rule and text and the recall certificate."""
-    classifier: Classifier = request.app.state.classifier
+    classifier = classifier_of(request)
     bundle = classifier.bundle
     screening = bundle.screening
     return UnicodeJSONResponse(

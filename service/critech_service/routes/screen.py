@@ -6,15 +6,22 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
+from critech.encoder import Run
+from critech.observing import stage
 from critech.screening.filing import Conditions, Filing
+from critech.screening.results import Screening
 from critech.screening.screen import Screener
 from critech_service.audit import Audit
+from critech_service.flow.cost import filings_cost
+from critech_service.flow.flow import Flow
+from critech_service.leases import classifier_of
 from critech_service.problems import (
     PROBLEM_RESPONSES,
     UNAVAILABLE_RESPONSE,
     UnicodeJSONResponse,
 )
 from critech_service.screen_schemas import FilingIn, ScreenIn, ScreenOut
+from critech_service.shadowing import shadow_screened
 
 router = APIRouter(tags=["screening"])
 
@@ -29,14 +36,23 @@ router = APIRouter(tags=["screening"])
 async def screen(body: ScreenIn, request: Request) -> Response:
     """Hold 1 to 64 filings against the 25 specified technical fields: rule, text, conditions,
     evidence and dates."""
-    screener = Screener(request.app.state.classifier)
+    classifier = classifier_of(request)
+    flow: Flow = request.app.state.flow
     audit: Audit | None = request.app.state.audit
     filings = [_filing(item) for item in body.filings]
-    found = await run_in_threadpool(screener.screen, filings, body.explain, body.as_of)
+    cost = filings_cost(filings, classifier.bundle.encoder_config, body.explain)
+
+    def screened(run: Run) -> tuple[Screening, Response]:
+        found = Screener(classifier.on(run)).screen(filings, body.explain, body.as_of)
+        return found, UnicodeJSONResponse(found.as_dict())
+
+    found, answer = await flow.answer(request, cost, screened)
     if audit is not None:  # no answer without a record
+        screener = Screener(classifier)
         key_id = getattr(request.state, "key_id", None)
-        await run_in_threadpool(audit.record, screener, filings, found, key_id)
-    return UnicodeJSONResponse(found.as_dict())
+        with stage("audit", len(filings)):
+            await run_in_threadpool(audit.record, screener, filings, found, key_id)
+    return shadow_screened(request, answer, filings, body.as_of, found)
 
 
 def _filing(item: FilingIn) -> Filing:

@@ -11,11 +11,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import Response
 
-from critech import Classifier
 from critech.errors import InputError
 from critech_labels import Label, Taxonomy, TaxonomyError
 from critech_labels.crosswalk import correspondences, read_crosswalk
 from critech_labels.export import snapshot
+from critech_service.leases import classifier_of
 from critech_service.problems import NOT_FOUND_RESPONSE, UnicodeJSONResponse
 from critech_service.schemas import DateIn
 
@@ -92,8 +92,7 @@ async def crosswalk(label: LabelId = None) -> Response:
 
 
 def _taxonomies(request: Request, as_of: dt.date | None) -> dict[str, Taxonomy]:
-    classifier: Classifier = request.app.state.classifier
-    return classifier.taxonomies_as_of(as_of)
+    return classifier_of(request).taxonomies_as_of(as_of)
 
 
 def _find(request: Request, taxonomy_id: str, as_of: dt.date | None) -> Taxonomy:

@@ -23,6 +23,7 @@ CERTIFICATE = Certificate(
     model_digest="sha256:a",
     calibration_digest="sha256:b",
     calibration_name="gold.jsonl",
+    population="filings of 2027, labelled by two examiners",
     n_texts=1000,
     n_out_of_distribution=10,
     date="2026-11-22",

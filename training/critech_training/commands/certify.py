@@ -46,11 +46,18 @@ def run(argv: Sequence[str]) -> int:
         help="texts of the stream that reviews are taken from, JSON lines (id, title?, text), also "
         "gzipped; the gold file by default, which is richer than any stream",
     )
+    parser.add_argument(
+        "--population",
+        metavar="WORDS",
+        help="what texts these are and who labelled them; stands in the certificate",
+    )
     parser.add_argument("--write", action="store_true", help="write the result into the bundle")
     parser.add_argument("--json", action="store_true", help="print the certificate as JSON")
     args = parser.parse_args(argv)
     if not args.gold.is_file():
         raise InputError("--gold", "is not a file")
+    if args.write and not (args.population or "").strip():
+        raise InputError("--population", "is needed with --write: say what texts these are")
     target = args.target_recall or 0.95
     with Classifier.load(args.bundle) as classifier:
         model = classifier.bundle.screening
@@ -67,6 +74,7 @@ def run(argv: Sequence[str]) -> int:
             model_digest=classifier.bundle.model_digest,
             calibration_digest=digest,
             calibration_name=args.gold.name,
+            population=(args.population or "not stated").strip(),
             n_texts=len(data.scores),
             n_out_of_distribution=data.n_out_of_distribution,
             date=dt.datetime.now(dt.UTC).date().isoformat(),
