@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from critech.batch.errors import StorageError
+from critech.batch.errors import LockedError, StorageError
 
 PART = ".part"
 _BLOCK = 1 << 20
@@ -94,14 +94,14 @@ def file_digest(path: Path) -> str | None:
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold the lock file for the block; it is free again when the process is gone, however it
-    ends. Raise StorageError when another process holds it."""
+    ends. Raise LockedError when another process holds it."""
     with _told(path):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise StorageError(path, "another run works on this output") from None
+            raise LockedError(path) from None
         yield
     finally:
         os.close(descriptor)

@@ -14,12 +14,19 @@ class BatchError(CritechError):
 
 
 class StorageError(BatchError):
-    """Something cannot be written, read back or locked: a full disk, a lost permission."""
+    """Something cannot be written or read back: a full disk, a lost permission."""
 
     def __init__(self, path: Path, problem: str) -> None:
         super().__init__(f"{path}: {problem}; when that is mended, {GO_ON}")
         self.path = path
         self.problem = problem
+
+
+class LockedError(BatchError):
+    """Another process works on the same output."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path}: another run works on this output")
 
 
 class ChangedRunError(BatchError):
@@ -48,11 +55,3 @@ class WorkerError(BatchError):
 
     def __init__(self) -> None:
         super().__init__(f"a worker process ended by itself (out of memory?); {GO_ON}")
-
-
-class StoppedError(BatchError):
-    """The run was asked to stop; ``signal`` is the number of the signal."""
-
-    def __init__(self, signal: int, saved: int) -> None:
-        super().__init__(f"stopped; {saved} records are done, {GO_ON}")
-        self.signal = signal

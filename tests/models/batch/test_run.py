@@ -13,7 +13,7 @@ from critech.batch.disk import Disk
 from critech.batch.errors import (
     BatchError,
     ChangedRunError,
-    StorageError,
+    LockedError,
     TooManyErrorsError,
 )
 from critech.batch.records import Position, Record, Rejected
@@ -162,7 +162,7 @@ def test_too_many_errors(tmp_path: Path) -> None:
 def test_two_runs_on_one_output_are_refused(tmp_path: Path) -> None:
     def nested() -> Iterator[Record | Rejected]:
         yield items()[0]
-        with pytest.raises(StorageError, match="another run works on this output"):
+        with pytest.raises(LockedError, match="another run works on this output"):
             run(job(tmp_path), items())
         yield items()[1]
 
