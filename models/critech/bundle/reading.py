@@ -21,10 +21,10 @@ from critech.bundle.manifest import (
     METRICS,
     OPTIONAL,
     REQUIRED,
-    SCORED,
     SCREENING,
     TOKENIZER,
     listed_files,
+    model_digest,
     parse_manifest,
     read_manifest_bytes,
 )
@@ -70,9 +70,7 @@ class Bundle:
     @property
     def model_digest(self) -> str:
         """SHA-256 over the checksums of the files that scores depend on, as ``sha256:<hex>``."""
-        listed = self.manifest["files"]
-        parts = "\n".join(f"{name} {listed[name]['sha256']}" for name in SCORED)
-        return "sha256:" + hashlib.sha256(parts.encode()).hexdigest()
+        return model_digest(self.manifest)
 
 
 def default_path() -> Path:
@@ -107,7 +105,7 @@ def read_bundle(
     manifest = parse_manifest(data, accept_rejected)
     listed = listed_files(manifest)
     named = [*REQUIRED, *(name for name in OPTIONAL if name in listed)]
-    files = {name: _read_checked(folder, name, listed) for name in named}
+    files = {name: read_checked(folder, name, listed) for name in named}
     try:
         return _assemble(manifest, files)
     except BundleError:
@@ -161,7 +159,8 @@ def _read_examples(data: bytes | None, n_labels: int) -> ExampleIndex | None:
     return found
 
 
-def _read_checked(folder: Path, name: str, listed: Mapping[str, Mapping[str, Any]]) -> bytes:
+def read_checked(folder: Path, name: str, listed: Mapping[str, Mapping[str, Any]]) -> bytes:
+    """Return a file's bytes. Raise BundleError when it is not listed, missing or changed."""
     expected = listed.get(name, {}).get("sha256")
     if expected is None:
         raise BundleError(name, "is not in the manifest", "a SHA-256", "none")
