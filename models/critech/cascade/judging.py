@@ -23,14 +23,14 @@ FloatArray = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Judged:
-    """A text that the student decided. ``margins`` float32 [n_labels] are log-odds above each
-    label's threshold of ``possible``, no category below its sub-items; ``listed`` holds, by taxonomy, the positions of the labels
-    that may be there, none where the text surely has nothing of it."""
+    """A text that the student decided. ``logits`` float32 [n_labels] are its estimates of the
+    full model's log-odds; ``listed`` holds, by taxonomy, the positions of the labels that may be
+    there, none where the text surely has nothing of it."""
 
     language: Language
     tokens_seen: int
     tokens_total: int
-    margins: FloatArray
+    logits: FloatArray
     listed: Mapping[str, tuple[int, ...]]
 
 
@@ -64,15 +64,15 @@ class Judge:
         seen = self._encoder.seen(ids)
         if len(seen) < len(ids) or self._unlike_corpus(seen, script):
             return None
-        logits = self.tiers.student.logits(seen) - self._thresholds[LANGUAGE_ROW[script]]
-        margins = lift_parents(logits, self._parents)
+        logits = self.tiers.student.logits(seen)
+        margins = lift_parents(logits - self._thresholds[LANGUAGE_ROW[script]], self._parents)
         listed = {}
         for one in self._cutoffs:
             positions = decided(margins, self._positions[one.taxonomy], one)
             if positions is None:
                 return None
             listed[one.taxonomy] = positions
-        return Judged(script, len(seen), len(ids), margins, listed)
+        return Judged(script, len(seen), len(ids), logits, listed)
 
     def _unlike_corpus(self, ids: Sequence[int], script: Language) -> bool:
         bundle = self._scorer.bundle
