@@ -56,9 +56,9 @@ class Classifier:
     """
 
     def __init__(self, bundle: Bundle, threads: int | None = None, nice: int = 0) -> None:
-        self.bundle = bundle
-        self.model = ModelRef(bundle.name, bundle.version, bundle.digest)
         self.scorer = Scorer(bundle)
+        self.bundle = self.scorer.bundle
+        self.model = ModelRef(bundle.name, bundle.version, bundle.digest)
         self.explainer = Explainer(self.scorer)
         self.taxonomies = {taxonomy.id: taxonomy for taxonomy in bundle.taxonomies}
         self.threads = threads or os.cpu_count() or 1

@@ -92,6 +92,9 @@ class OnnxEncoder:
         except Exception as error:  # both libraries raise bare Exception subclasses
             found = type(error).__name__
             raise BundleError("encoder", "cannot be loaded", "ONNX and tokenizer", found) from None
+        # its wrapper keeps the model's bytes, 49 MB by default, for a fallback to other providers
+        self._session.disable_fallback()
+        self._session._model_bytes = None
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self.config = config

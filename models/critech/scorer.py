@@ -108,13 +108,15 @@ class _Read:
 
 
 class Scorer:
-    """Score cleaned texts with one bundle. Any number of threads may share an instance."""
+    """Score cleaned texts with one bundle. Any number of threads may share an instance.
+
+    ``bundle`` is the one given without the bytes of encoder and tokenizer, which are loaded."""
 
     def __init__(self, bundle: Bundle) -> None:
-        self.bundle = bundle
         self.encoder = OnnxEncoder(
             bundle.encoder_bytes, bundle.tokenizer_bytes, bundle.encoder_config
         )
+        self.bundle = dataclasses.replace(bundle, encoder_bytes=b"", tokenizer_bytes=b"")
         self.position = {label: i for i, label in enumerate(bundle.labels)}
         self._parents = parent_positions(bundle.taxonomies)
 

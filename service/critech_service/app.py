@@ -75,12 +75,10 @@ def create_app(
     audit = open_audit(settings)
     own_tracing = open_tracing(settings.otel_endpoint) if tracing is None else None
     load = load or partial(load_classifier, settings)
-    tried = classifier is None or isinstance(classifier, Serving)
-    given = (
-        classifier
-        if classifier is None or isinstance(classifier, Serving)
-        else Serving(classifier, owned=False)
-    )
+    tried = True
+    if classifier is not None and not isinstance(classifier, Serving):
+        tried, classifier = False, Serving(classifier, owned=False)
+    given = classifier
     given_shadow = shadow
     del classifier, shadow  # so that nothing here keeps a bundle that was exchanged
 

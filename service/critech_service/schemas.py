@@ -85,6 +85,21 @@ class DocumentIn(Strict):
     )
 
 
+MinScoreIn = Annotated[
+    float, Field(ge=0.0, le=1.0, description="Labels below this score are left out.")
+]
+ExplainIn = Annotated[
+    bool, Field(description="Add evidence to every label that is possible or assigned.")
+]
+AsOfIn = Annotated[
+    DateIn | None,
+    Field(
+        description="Versions of titles and IPC rules in force on this date; the newest if absent.",
+        examples=["2024-06-01"],
+    ),
+]
+
+
 class ClassifyIn(Strict):
     """A request to classify documents."""
 
@@ -105,17 +120,9 @@ class ClassifyIn(Strict):
     top_k: int | None = Field(
         5, ge=1, le=1000, description="Labels per taxonomy, best first; null means all."
     )
-    min_score: float = Field(
-        0.0, ge=0.0, le=1.0, description="Labels below this score are left out."
-    )
-    explain: bool = Field(
-        False, description="Add evidence to every label that is possible or assigned."
-    )
-    as_of: DateIn | None = Field(
-        None,
-        description="Versions of titles and IPC rules in force on this date; the newest if absent.",
-        examples=["2024-06-01"],
-    )
+    min_score: MinScoreIn = 0.0
+    explain: ExplainIn = False
+    as_of: AsOfIn = None
 
 
 class Title(BaseModel):

@@ -7,7 +7,15 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from critech.classifier import Options
-from critech_service.schemas import DateIn, DocumentOut, ModelOut, Problem, Title
+from critech_service.schemas import (
+    AsOfIn,
+    DocumentOut,
+    ExplainIn,
+    MinScoreIn,
+    ModelOut,
+    Problem,
+    Title,
+)
 
 
 def _null(value: object) -> object:
@@ -29,17 +37,9 @@ class StreamOptions(BaseModel):
     top_k: Annotated[int | None, BeforeValidator(_null)] = Field(
         5, ge=1, le=1000, description="Labels per taxonomy, best first; `null` means all."
     )
-    min_score: float = Field(
-        0.0, ge=0.0, le=1.0, description="Labels below this score are left out."
-    )
-    explain: bool = Field(
-        False, description="Add evidence to every label that is possible or assigned."
-    )
-    as_of: DateIn | None = Field(
-        None,
-        description="Versions of titles and IPC rules in force on this date; the newest if absent.",
-        examples=["2024-06-01"],
-    )
+    min_score: MinScoreIn = 0.0
+    explain: ExplainIn = False
+    as_of: AsOfIn = None
 
     def as_options(self) -> Options:
         """Return the options as the core takes them."""

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from critech import Classifier, Document
-from critech.bundle import read_bundle
+from critech.bundle import ENCODER, default_path, read_bundle
 from critech.classifier import Options
 from critech.errors import InputError, UnknownTaxonomyError
 
@@ -59,6 +59,10 @@ def test_raw_scores_are_equal_bit_for_bit(pools: dict[int, Classifier]) -> None:
     one = {text: pools[1].scorer.score(text).scores.tobytes() for text in TEXTS}
     many = pools[4].score_all(shuffled, [None] * len(shuffled))
     assert [scored.scores.tobytes() for scored in many] == [one[text] for text in shuffled]
+
+
+def test_what_is_loaded_is_not_kept_twice(classifier: Classifier) -> None:
+    assert classifier.bundle.encoder_bytes == classifier.bundle.tokenizer_bytes == b""
 
 
 def test_pieces_done_elsewhere_in_any_order_change_no_bit(classifier: Classifier) -> None:
@@ -109,7 +113,7 @@ def test_what_stops_the_work_comes_out(classifier: Classifier) -> None:
 def test_batching_would_change_bits(classifier: Classifier) -> None:
     """Why one document per call: two texts of equal length in one call disturb each other. Should
     this fail, quantisation no longer depends on the batch and the rule can be looked at anew."""
-    model = onnx.load_from_string(classifier.bundle.encoder_bytes)
+    model = onnx.load(default_path() / ENCODER)
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.shape.dim[0].ClearField("dim_value")
     del model.graph.value_info[:]

@@ -1,8 +1,20 @@
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from critech.encoder import split_evenly
+from critech.bundle import read_bundle
+from critech.encoder import OnnxEncoder, split_evenly
+
+
+def test_a_loaded_encoder_holds_no_reference_to_its_file() -> None:
+    bundle = read_bundle()
+    before = sys.getrefcount(bundle.encoder_bytes), sys.getrefcount(bundle.tokenizer_bytes)
+    encoder = OnnxEncoder(bundle.encoder_bytes, bundle.tokenizer_bytes, bundle.encoder_config)
+    assert encoder.embed("A rocket").vector.shape == (bundle.encoder_config.dimension,)
+    after = sys.getrefcount(bundle.encoder_bytes), sys.getrefcount(bundle.tokenizer_bytes)
+    assert after == before
 
 
 @pytest.mark.parametrize(

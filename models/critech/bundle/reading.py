@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Bundle:
     """A verified bundle in memory. ``labels`` are label ids in the order of all label arrays;
+    the two ``_bytes`` are files as read, empty in a bundle whose encoder is loaded;
     ``coverage_floor`` [2] is the lowest lexical coverage, per language row, of a text that is like
     the training texts (0: no such limit)."""
 

@@ -256,3 +256,13 @@ def test_a_filing_from_before_the_system_is_never_referred() -> None:
     assert conclude(weigh([field()], NO), [], True) == "review"
     assert conclude(weigh([field("none")], NO), [], True) == "review"
     assert conclude(weigh([field("none", "not_assigned")], NO), [], True) == "no_indication"
+
+
+@pytest.mark.parametrize("answers", [YES, UNKNOWN])
+def test_an_unsettled_waiver_is_named_only_where_the_condition_is_not_met(
+    answers: tuple[Answer, ...],
+) -> None:
+    open_field = field(rule="none", code="01")
+    found = weigh([open_field, field(conditional=True, code="10")], answers)[1]
+    assert found.waiver == "unsettled"
+    assert "condition_waiver_unsettled" not in found.reasons

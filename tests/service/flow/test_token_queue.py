@@ -63,13 +63,31 @@ def test_retry_after_is_the_missing_room_at_the_measured_pace(clock: Clock) -> N
     assert queue.tokens_per_second == pytest.approx(500, rel=0.01)
     queue.enter(100_000)
     assert queue.seconds_until_room(1_000) == 2
-    assert queue.seconds_until_room(100_000) == 100  # never more than the deadline
-    clock.now += 3_600  # idle time is no work
     queue.leave(100_000, finished=False)
+    queue.enter(60_000)
+    assert queue.seconds_until_room(100_000) == 100  # never more than the deadline
+    queue.leave(60_000, finished=False)
     idle = queue.tokens_per_second
     clock.now += 3_600
     queue.enter(1)
     assert queue.tokens_per_second == idle
+
+
+def test_no_more_is_taken_on_than_there_is_time_for(clock: Clock) -> None:
+    queue = queue_of(1_000_000, clock)  # 500 seconds of work, where 100 are the longest wait
+    for _ in range(7):
+        queue.enter(20_000)
+    with pytest.raises(QueueFullError) as refused:  # it would end after 80 seconds
+        queue.enter(20_000)
+    assert refused.value.headers == {"Retry-After": "10"}
+    queue.enter(1_000)  # small ones wait for a turn of each, and no more
+    queue.leave(20_000, finished=False)
+    queue.enter(18_000)
+
+
+def test_what_waits_for_nobody_is_taken_on_however_slow_the_machine(clock: Clock) -> None:
+    queue = queue_of(1_000_000, clock)
+    queue.enter(900_000)
 
 
 def test_dropped_work_does_not_count_as_drained(clock: Clock) -> None:

@@ -1,0 +1,1 @@
+"""The measures of ``load.py``, one a file: each starts a server, loads it and returns a section."""
