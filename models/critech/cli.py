@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 
 from critech import __version__
+from critech.core_dumps import forbid_core_dumps
 from critech.errors import BundleError, CritechError
 
 EXIT_OK, EXIT_INPUT, EXIT_USAGE, EXIT_BUNDLE = 0, 1, 2, 3
@@ -38,7 +39,10 @@ COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code: 0, 1 input, 2 usage, 3 bundle."""
+    """Run the command line and return its exit code: 0, 1 input, 2 usage, 3 bundle. Without
+    ``argv`` the process is this command's own, and none of its memory is to end in a core dump."""
+    if argv is None:
+        forbid_core_dumps()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
