@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 
 from critech import __version__
+from critech.commands.arguments import Parser
 from critech.core_dumps import forbid_core_dumps
 from critech.errors import BundleError, CritechError
 
@@ -72,7 +73,7 @@ def _run(arguments: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     listing = "\n".join(f"  {name:<14} {summary}" for name, (_, summary) in COMMANDS.items())
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="critech",
         description="Map patent abstracts and product descriptions onto critical-technology lists.",
         epilog=f"commands:\n{listing}\n\n`critech COMMAND --help` tells more about each.",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from critech.bundle import read_bundle
 from critech.classifier import Classifier
+from critech.commands.arguments import Parser
 from critech_service.listening import check_exposure, check_tls, is_exposed, unix_socket
 from critech_service.settings import Settings, read_settings
 
@@ -103,7 +104,7 @@ def _config(settings: Settings) -> partial[uvicorn.Config]:
 
 
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="critech serve",
         description="Serve the HTTP API. Options win over CRITECH_* environment variables.",
     )
