@@ -1,11 +1,13 @@
 """Middleware: answer 500 to what nobody expected, without a word of the request anywhere.
 
 Prevents an exception whose message holds text from reaching the server's log: only the type of the
-exception is logged, and nothing is raised further.
+exception is logged, and nothing is raised further. That goes for every exception there is: those of
+compiled libraries (a panic of the tokenizer) are no ``Exception``, and may quote what they choked on.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -35,7 +37,9 @@ class Guard:
 
         try:
             await self.app(scope, receive, watched)
-        except Exception as error:
+        except asyncio.CancelledError:  # the server's own doing; what it came upon is left behind
+            raise asyncio.CancelledError from None
+        except BaseException as error:
             log.error("unexpected %s", type(error).__name__)
             if not started:
                 answer = problem(500, "An unexpected error occurred; nothing was answered.")
