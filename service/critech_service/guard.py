@@ -1,8 +1,8 @@
 """Middleware: answer 500 to what nobody expected, without a word of the request anywhere.
 
 Prevents an exception whose message holds text from reaching the server's log: only the type of the
-exception is logged, and nothing is raised further. That goes for every exception there is: those of
-compiled libraries (a panic of the tokenizer) are no ``Exception``, and may quote what they choked on.
+exception is logged, and nothing is raised further. That goes for every exception there is: those
+of compiled libraries (a panic of the tokenizer) are no ``Exception``, and may quote their input.
 """
 
 from __future__ import annotations
