@@ -26,7 +26,7 @@ from critech_service.app import create_app
 from critech_service.settings import Settings
 
 log = logging.getLogger("critech")
-HUNG_SECONDS = 30  # a starting worker answers late where processors are few
+HUNG_SECONDS = 60  # a starting worker answers late where processors are few
 RETRY_SECONDS = 1.0
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 WATCH = Path(__file__).parent / "watch"
-START_SECONDS = 60
+START_SECONDS = 240
 SERVE = [sys.executable, "-m", "critech.cli", "serve"]
 
 
@@ -60,7 +60,7 @@ def ask(
     path: str,
     body: bytes | Iterator[bytes] | None = None,
     headers: Mapping[str, str | bytes] | None = None,
-    timeout: float = 60,
+    timeout: float = 240,
 ) -> Answer:
     """Return the answer of a server at ``host:port`` or on a UNIX socket."""
     make = UnixConnection if where.startswith("/") else http.client.HTTPConnection
@@ -82,7 +82,7 @@ def ask(
         connection.close()
 
 
-def ask_json(where: str, path: str, body: object, timeout: float = 60, **headers: str) -> Answer:
+def ask_json(where: str, path: str, body: object, timeout: float = 240, **headers: str) -> Answer:
     """Return the answer to a POST of JSON."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     content = json.dumps(body).encode()
@@ -138,7 +138,7 @@ class ServerProcess:
         started = re.findall(rb"Started server process \[(\d+)\]", self.said())
         return [int(pid) for pid in started if is_running(int(pid))]
 
-    def stop(self, timeout: float = 40) -> int:
+    def stop(self, timeout: float = 120) -> int:
         """End it by SIGTERM; return its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
@@ -208,7 +208,7 @@ def running(
         if process.poll() is None:
             process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=30)
+                process.wait(timeout=60)
         if process.poll() is None:
             process.kill()
             process.wait()

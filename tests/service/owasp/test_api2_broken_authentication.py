@@ -1,0 +1,87 @@
+"""OWASP API2:2023 Broken Authentication.
+
+Keys are random, hashed at rest, compared in constant time, refused in the same words whatever is
+wrong with them, never taken from a URL or cookie, and guessing is slowed down. (More of it in
+``test_access.py``, ``test_verifier.py`` and ``test_keyring.py``.)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keyed import Keys
+from server_process import ServerProcess, ask
+from starlette.testclient import TestClient
+
+from critech_service.access.records import split_token
+from critech_service.access.scopes import need
+from critech_service.access.verifier import FAILURES_PER_MINUTE
+
+
+def test_every_route_but_health_wants_a_key(keyed: TestClient, document: dict[str, Any]) -> None:
+    """Walks the document, with and without the method that a route has."""
+    for path, operations in document["paths"].items():
+        filled = path.replace("{", "").replace("}", "")
+        for method in {*operations, "get", "head", "delete", "options"}:
+            status = keyed.request(method, filled).status_code
+            assert (status == 401) == (need(filled) != "open"), (method, path)
+
+
+def test_wrong_keys_are_all_refused_alike(keyed: TestClient, keys: Keys) -> None:
+    parts = split_token(keys.tokens["classify"])
+    assert parts is not None
+    other = split_token(keys.tokens["screen"])
+    assert other is not None
+    wrong = [
+        f"ck_{parts[0]}_{other[1]}",  # the secret of another key
+        f"ck_{'0' * len(parts[0])}_{parts[1]}",  # no such id
+        keys.tokens["classify"][:-1],
+        keys.tokens["classify"].upper(),
+        "ck__",
+        "",
+        "' OR 1=1 --",
+    ]
+    answers = [keyed.get("/v1/model", headers={"X-API-Key": key}) for key in wrong]
+    assert {answer.status_code for answer in answers} == {401}
+    assert len({answer.text for answer in answers}) == 1
+    assert all(answer.headers["www-authenticate"] for answer in answers)
+
+
+def test_a_key_elsewhere_than_in_its_header_is_none(keyed: TestClient, keys: Keys) -> None:
+    token = keys.tokens["all"]
+    for path in (
+        f"/v1/model?key={token}",
+        f"/v1/model?api_key={token}",
+        f"/v1/model?X-API-Key={token}",
+    ):
+        assert keyed.get(path).status_code == 401
+    for name in ("Cookie", "X-Auth-Token", "Proxy-Authorization", "Api-Key", "X_API_Key"):
+        assert keyed.get("/v1/model", headers={name: f"Bearer {token}"}).status_code == 401
+    both = {"X-API-Key": token, "Authorization": f"Bearer {keys.tokens['screen']}"}
+    assert keyed.get("/v1/model", headers=both).status_code == 401
+
+
+def test_guessing_is_slowed_down_and_others_are_not(server: ServerProcess, keys: Keys) -> None:
+    """Over the network, from one address; a key that is in use already is not held up by it."""
+    good = keys.header("all")
+    assert ask(server.where, "GET", "/v1/model", headers=good).status == 200
+    parts = split_token(keys.tokens["classify"])
+    assert parts is not None
+    statuses = []
+    for n in range(FAILURES_PER_MINUTE + 3):
+        guess = f"ck_{parts[0]}_{n:0{len(parts[1])}d}"
+        statuses.append(ask(server.where, "GET", "/v1/model", headers={"X-API-Key": guess}).status)
+        if statuses[-1] == 429:
+            break
+    assert set(statuses) <= {401, 429}
+    assert statuses.count(401) <= FAILURES_PER_MINUTE + 2
+    assert ask(server.where, "GET", "/v1/model", headers=good).status == 200
+
+
+def test_keys_do_not_stand_in_the_file(server: ServerProcess, keys: Keys) -> None:
+    kept = (server.base / "keys.json").read_text()
+    for token in keys.tokens.values():
+        parts = split_token(token)
+        assert parts is not None
+        assert parts[1] not in kept
+        assert parts[1].encode() not in server.said()
