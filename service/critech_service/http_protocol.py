@@ -12,9 +12,6 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from critech_service.problems import MEDIA_TYPE, problem
-from critech_service.security_headers import ALWAYS, POLICY
-
 
 class Protocol(H11Protocol):
     """uvicorn's protocol over h11. A connection whose next request has no complete head
@@ -46,6 +43,9 @@ class Protocol(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP as everything else is answered."""
+        from critech_service.problems import MEDIA_TYPE, problem
+        from critech_service.security_headers import ALWAYS, POLICY
+
         answer = problem(400, "This is no HTTP request that can be read.")
         headers = [
             *ALWAYS.items(),

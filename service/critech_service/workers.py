@@ -2,6 +2,9 @@
 
 A worker that dies takes its own requests with it and nothing else: connections that it had not
 taken up wait in the shared socket, and another process is started in its place.
+
+The supervisor takes a worker for hung that does not answer soon, and one that is still importing
+does not: so this module imports what is heavy on use only, when the worker answers already.
 """
 
 from __future__ import annotations
@@ -14,19 +17,20 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
-from fastapi import FastAPI
 from uvicorn import Config
 from uvicorn.supervisors import Multiprocess
 
-from critech import Classifier
 from critech.core_dumps import die_with_parent, forbid_core_dumps
 from critech.errors import CritechError
-from critech_service.app import create_app
 from critech_service.settings import Settings
 
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
 log = logging.getLogger("critech")
-HUNG_SECONDS = 60  # a starting worker answers late where processors are few
+HUNG_SECONDS = 120  # processors may be few, and busy
 RETRY_SECONDS = 1.0
 
 
@@ -41,6 +45,9 @@ class WorkerApp:
         tried again, while the others go on. (uvicorn's own code for it would end them all.)"""
         forbid_core_dumps()
         die_with_parent(signal.SIGTERM)
+        from critech import Classifier
+        from critech_service.app import create_app
+
         try:
             classifier = Classifier.load(self.settings.bundle, self.settings.threads)
             return create_app(self.settings, classifier)

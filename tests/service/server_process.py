@@ -154,6 +154,12 @@ def is_running(pid: int) -> bool:
     return state not in "ZX"
 
 
+def cpu_seconds(pid: int) -> float:
+    """Return the processor time that a process has used."""
+    numbers = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(numbers[11]) + int(numbers[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def prepared(base: Path) -> dict[str, str]:
     """Return an environment whose folders are fresh and whose Python notes what it does."""
     folders = {name: base / "space" / name for name in ("home", "tmp", "work")}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from load import under_load
-from server_process import ask_raw, running, until
+from server_process import ask_raw, cpu_seconds, running, until
 
 PATIENCE = 240.0
 DRAINED_SECONDS = 120.0
@@ -45,8 +45,9 @@ def test_the_request_in_hand_is_answered(tmp_path: Path) -> None:
     body = json.dumps({"documents": [{"text": text}] * 4})
     with running(tmp_path) as server:
         connection = http.client.HTTPConnection(server.where, timeout=PATIENCE)
+        idle = cpu_seconds(server.pid)
         connection.request("POST", "/v1/classify", body, {"Content-Type": "application/json"})
-        time.sleep(0.3)
+        until(lambda: cpu_seconds(server.pid) > idle + 0.1, PATIENCE)
         server.process.send_signal(signal.SIGTERM)
         until(lambda: b"Shutting down" in server.said(), PATIENCE)
         with pytest.raises(ConnectionRefusedError):
