@@ -107,24 +107,16 @@ def test_many_and_long_documents(server: ServerProcess, keys: Keys) -> None:
 
 def test_many_fields_and_repeated_names(server: ServerProcess, keys: Keys) -> None:
     """Hashes of names are seeded, and errors are counted and not listed."""
-    many = {f"field{n}": n for n in range(30_000)}
+    many = {f"field{n}": n for n in range(20_000)}
     answer = ask_json(server.where, CLASSIFY, many, **keys.header("all"))
     assert answer.status == 422
     assert len(answer.body) < 10_000
-    twice = ('{"documents": [], ' * 1 + '"documents": [],' * 20_000 + '"top_k": 1}').encode()
+    twice = ('{"documents": [], ' + '"documents": [],' * 20_000 + '"top_k": 1}').encode()
     assert status(server, keys, twice) == 422
 
 
-def test_a_long_text_is_read_up_to_a_limit(server: ServerProcess, keys: Keys) -> None:
-    body = {"documents": [{"text": "rocket " * 60_000}], "taxonomies": ["us-ecra-14"]}
-    answer = ask_json(server.where, CLASSIFY, body, **keys.header("all"))
-    assert answer.status == 200
-    (result,) = answer.json()["results"]
-    assert result["tokens_seen"] < 20_000 < result["tokens_total"]
-
-
 def test_compression_is_not_undone(server: ServerProcess, keys: Keys) -> None:
-    """600 KB that would be 600 MB stay 600 KB: nothing decompresses a body."""
+    """100 KB that would be 100 MB stay 100 KB: nothing decompresses a body."""
     bomb = gzip.compress(b'{"documents": [{"text": "' + b"a" * 100_000_000 + b'"}]}', 9)
     assert len(bomb) < MAX_BYTES
     before = _megabytes(server.pid)

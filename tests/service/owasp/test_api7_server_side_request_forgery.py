@@ -19,7 +19,7 @@ from keyed import Keys
 from server_process import ServerProcess, ask
 
 CLIENTS = ("requests", "urllib3", "httpx", "httpx2", "aiohttp", "httpcore", "urllib.request",
-           "http.client", "ftplib", "smtplib", "xmlrpc.client", "telnetlib")  # fmt: skip
+           "ftplib", "smtplib", "xmlrpc.client", "telnetlib")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
