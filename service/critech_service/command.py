@@ -58,14 +58,14 @@ def _serve(app: FastAPI, settings: Settings) -> int:
 
 def _serve_by_workers(settings: Settings) -> int:
     from critech_service.app import create_app
-    from critech_service.workers import run_workers
+    from critech_service.workers import run_workers, workers_config
 
     read_bundle(settings.bundle)  # what is broken at the start ends here, not in each worker
     create_app(settings)  # keys and audit log likewise
-    config = _config(settings)
+    config = workers_config(_config(settings), settings)
     try:
         with _sockets(settings) as sockets:
-            run_workers(config, settings, sockets)
+            run_workers(config, sockets)
     except SystemExit:  # a busy port, logged
         return 1
     return 0

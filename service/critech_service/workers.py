@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 log = logging.getLogger("critech")
-HUNG_SECONDS = 120  # processors may be few, and busy
+HUNG_SECONDS = 60  # processors may be few, and busy
 RETRY_SECONDS = 1.0
 
 
@@ -59,25 +59,33 @@ class WorkerApp:
 
 
 class Workers(Multiprocess):
-    """uvicorn's supervisor, which at the end also stops listening itself: else clients would be
-    kept waiting by a socket that nobody serves any more."""
+    """uvicorn's supervisor with two amends, of which each says what it is for."""
+
+    def keep_subprocess_alive(self) -> None:
+        """Give up the workers' own ends of their pipes first: else a worker that dies before it has
+        answered a ping is waited for as long as a hung one."""
+        for process in self.processes:
+            process.child_conn.close()
+        super().keep_subprocess_alive()
 
     def terminate_all(self) -> None:
-        """Close the sockets, then let the workers finish what they have."""
+        """Close the sockets first: else clients are kept waiting by one that nobody serves."""
         for one in self.sockets:
             one.close()
         super().terminate_all()
 
 
-def run_workers(
-    config: partial[Config], settings: Settings, sockets: Sequence[socket.socket] | None
-) -> None:
-    """Serve on sockets, or where the settings say, until told to stop. SystemExit where the port
-    is taken."""
-    whole = config(
+def workers_config(config: partial[Config], settings: Settings) -> Config:
+    """Return what the supervisor and the workers go by."""
+    return config(
         WorkerApp(settings),
         factory=True,
         workers=settings.workers,
         timeout_worker_healthcheck=HUNG_SECONDS,
     )
-    Workers(whole, list(sockets or [whole.bind_socket()])).run()
+
+
+def run_workers(config: Config, sockets: Sequence[socket.socket] | None) -> None:
+    """Serve on sockets, or where the configuration says, until told to stop. SystemExit where the
+    port is taken."""
+    Workers(config, list(sockets or [config.bind_socket()])).run()
