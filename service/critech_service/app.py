@@ -138,10 +138,9 @@ def _add_middleware(
 ) -> None:
     # the last added is the outermost
     app.add_middleware(Leases)
-    app.add_middleware(BodyTime, seconds=settings.receive_seconds)
-    app.add_middleware(
-        BodyLimit, max_bytes=settings.max_body_bytes, streams=frozenset({classify_stream.PATH})
-    )
+    streams = frozenset({classify_stream.PATH})
+    app.add_middleware(BodyTime, seconds=settings.receive_seconds, streams=streams)
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, streams=streams)
     app.add_middleware(
         Limits,
         per_minute=_limit(settings.rate_limit, RATE_LIMIT, ring),

@@ -13,24 +13,23 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from critech_service.problems import problem
 
-STREAMS = "/stream"
-
 
 class _TooSlowError(Exception):
     pass
 
 
 class BodyTime:
-    """ASGI middleware; ``seconds`` is the time for a whole body. On a path that ends with
-    ``STREAMS``, where a body has no end in sight, it is the time for each piece."""
+    """ASGI middleware; ``seconds`` is the time for a whole body, ``streams`` are the paths it lets
+    alone: those have no end in sight, and their route limits the wait for each piece."""
 
-    def __init__(self, app: ASGIApp, seconds: float) -> None:
+    def __init__(self, app: ASGIApp, seconds: float, streams: frozenset[str] = frozenset()) -> None:
         self.app = app
         self.seconds = seconds
+        self.streams = streams
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 408."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["path"] in self.streams:
             await self.app(scope, receive, send)
             return
         loop = asyncio.get_running_loop()
@@ -41,9 +40,8 @@ class BodyTime:
             nonlocal is_complete, is_late
             if is_complete:  # what comes now is that the client goes away, whenever it does
                 return await receive()
-            end = loop.time() + self.seconds if scope["path"].endswith(STREAMS) else deadline
             try:
-                async with asyncio.timeout_at(end):
+                async with asyncio.timeout_at(deadline):
                     message = await receive()
             except TimeoutError:
                 is_late = True

@@ -10,8 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
-from load import under_load
 from server_process import ask_raw, cpu_seconds, running, until
+
+from load import under_load
 
 PATIENCE = 240.0
 DRAINED_SECONDS = 120.0

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from load import BODY, under_load
 from server_process import (
     SERVE,
     ServerProcess,
@@ -30,6 +29,7 @@ from critech.bundle import MANIFEST, default_path
 from critech_service.access.records import KeyFile, Scope, new_key
 from critech_service.access.store import update_keys
 from critech_service.screen_schemas import SCREEN_EXAMPLE
+from load import BODY, under_load
 
 CLIENTS = 3
 PATIENCE = 240.0  # of a machine that is busy with other things

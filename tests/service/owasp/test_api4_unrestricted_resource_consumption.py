@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_classifier import FakeClassifier
 from keyed import MAX_BYTES, RECEIVE_SECONDS, Keys
 from server_process import ServerProcess, ask, ask_json, ask_raw, until
 from starlette.testclient import TestClient
@@ -24,6 +25,7 @@ from starlette.testclient import TestClient
 from critech import Classifier
 from critech_service.app import create_app
 from critech_service.schemas import MAX_DOCUMENTS, MAX_TEXT
+from critech_service.serving import Serving
 from critech_service.settings import Settings
 
 CLASSIFY = "/v1/classify"
@@ -211,21 +213,14 @@ def test_requests_a_minute_and_at_once(classifier: Classifier) -> None:
     assert int(found[-1].headers["retry-after"]) >= 1
 
 
-def test_more_requests_at_once_than_a_key_has(classifier: Classifier) -> None:
-    started, go_on = threading.Event(), threading.Event()
-
-    def slow(*_: object) -> None:
-        started.set()
-        assert go_on.wait(PATIENCE)
-
-    app = create_app(Settings(concurrency_limit=1), classifier)
-    with TestClient(app) as client:
-        app.state.classifier = type("Slow", (), {"classify": slow})()
-        body = {"documents": [{"text": TEXT}]}
-        first = threading.Thread(target=client.post, args=(CLASSIFY,), kwargs={"json": body})
+def test_more_requests_at_once_than_a_key_has() -> None:
+    fake: Any = FakeClassifier()
+    with TestClient(create_app(Settings(concurrency_limit=1), Serving(fake, owned=False))) as one:
+        body = {"documents": [{"text": "wait"}]}
+        first = threading.Thread(target=one.post, args=(CLASSIFY,), kwargs={"json": body})
         first.start()
-        assert started.wait(PATIENCE)
-        assert client.post(CLASSIFY, json=body).status_code == 429
-        assert client.get("/healthz").status_code == 200
-        go_on.set()
+        assert fake.first_begun.wait(PATIENCE)
+        assert one.post(CLASSIFY, json=body).status_code == 429
+        assert one.get("/healthz").status_code == 200
+        fake.gate.set()
         first.join()

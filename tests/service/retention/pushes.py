@@ -18,6 +18,7 @@ from canary import Canary
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
+LINES = "application/x-ndjson"
 VALID = {
     "taxonomy_id": "jp-secret-patent-25",
     "code": "10",
@@ -25,6 +26,7 @@ VALID = {
     "name": "critech",
     "version": "0.3.0",
 }
+BODILESS = {"/v1/admin/reload"}  # of the routes of POST
 FIELDS = ("id", "title", "text", "abstract", "claims", "description", "ipc", "query", "header",
           "path", "field", "key", "metadata")  # fmt: skip
 
@@ -60,6 +62,12 @@ BODIES: dict[str, Callable[[Made], dict[str, Any]]] = {
         ],
         "explain": True,
         "top_k": 1,
+    },
+    "/v1/classify/stream": lambda made: {
+        "id": made["id"].text,
+        "title": made["title"].text,
+        "text": made["text"].text,
+        "ipc": [made["ipc"].word],
     },
     "/v1/screen": lambda made: {
         "filings": [
@@ -114,7 +122,8 @@ def pushes(document: dict[str, Any], made: Made, max_bytes: int) -> Iterator[Pus
         for method, operation in operations.items():
             one = _Operation(template, path, method.upper(), operation, made)
             yield from one.wrong_paths()
-            yield from one.bodies(max_bytes) if method == "post" else one.plain()
+            has_body = method == "post" and template not in BODILESS
+            yield from one.bodies(max_bytes) if has_body else one.plain()
         yield Push("another method", "DELETE", path, None, _headers(made))
         yield Push("HEAD", "HEAD", path, None, _headers(made))
     unknown = quote(made["path"].text)
@@ -185,7 +194,7 @@ class _Operation:
         whole = BODIES[self.template](self.made)
         content = self.operation.get("requestBody", {}).get("content", {JSON: {}})
         media_type = next(iter(content))
-        encode = _form if media_type == FORM else _json
+        encode = _form if media_type == FORM else _line if media_type == LINES else _json
         good = encode(whole)
         text, word = self.made["text"].text, self.made["field"].word
         yield self._push("as it should be", good, media_type)
@@ -205,7 +214,10 @@ class _Operation:
                 yield self._push(
                     f"{name} of another type", encode({**whole, name: text}), media_type
                 )
-        if encode is _json:
+        if encode is _line:
+            good_and_bad = [good, good[:-3], b"\n\n", text.encode(), b"\xff" + good, good]
+            yield self._push("lines", b"\n".join(good_and_bad), media_type)
+        if encode is not _form:
             for change in (lambda leaf: {leaf: leaf}, lambda leaf: [leaf], lambda leaf: leaf * 20):
                 yield self._push("other leaves", _json(_changed(whole, change)), media_type)
             yield self._push("a long text", _json(_longer(whole, 500_001)), media_type)
@@ -218,7 +230,13 @@ class _Operation:
         more: dict[str, str | bytes] | None = None,
     ) -> Push:
         headers = _headers(self.made) if media_type is None else self._typed(media_type)
-        return Push(what, self.method, self.path, body, {**headers, **(more or {})})
+        return Push(what, self.method, self._good_path(), body, {**headers, **(more or {})})
+
+    def _good_path(self) -> str:
+        """Return the path, without a query where the operation knows what may be in one and would
+        refuse it before it reads the body."""
+        known = [one for one in self.operation.get("parameters", ()) if one["in"] == "query"]
+        return self.path.partition("?")[0] if known else self.path
 
     def _typed(self, media_type: str) -> dict[str, str | bytes]:
         return {**_headers(self.made), "Content-Type": media_type}
@@ -226,6 +244,10 @@ class _Operation:
 
 def _json(value: object) -> bytes:
     return json.dumps(value).encode()
+
+
+def _line(value: object) -> bytes:
+    return _json(value) + b"\n"
 
 
 def _form(value: dict[str, Any]) -> bytes:

@@ -1,24 +1,23 @@
 """Zero retention over HTTP: canaries through every route and every error of a real server, and then
-a look at all that it wrote, said and answered.
-
-``SINKS`` lists where a server leaves words; a new one (metrics, traces) joins by one line.
-"""
+a look at all that it wrote, said and answered."""
 
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from canary import Canary, Search
-from pushes import BODIES, Made, canaries, pushes
-from server_process import Answer, ServerProcess, ask, ask_json, ask_raw, running
+from pushes import BODIES, JSON, LINES, canaries, pushes
+from rounds import SINKS, Round, no_http, refused, too_many, too_slow, unavailable
+from server_process import ask_json, running
+from span_collector import span_collector
 
 from critech import Classifier
+from critech.bundle import default_path
 from critech_service.access.records import KeyFile, Scope, new_key
 from critech_service.access.store import update_keys
 from critech_service.app import create_app
@@ -26,44 +25,8 @@ from critech_service.settings import Settings
 
 MAX_BYTES = 700_000
 ERRORS = {400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 503}  # 500 is in test_failures.py
+MEMORY = Path("/dev/shm")
 AUDIT = "audit secret of more than thirty-two bytes"
-
-
-@dataclass
-class Round:
-    """What came of a round of pushes."""
-
-    server: ServerProcess
-    made: Made
-    token: str
-    answers: list[tuple[str, Answer]] = field(default_factory=list)
-
-    def send(self, what: str, *args: Any, **named: Any) -> Answer:
-        answer = ask(self.server.where, *args, **named)
-        self.answers.append((what, answer))
-        return answer
-
-
-def _get(path: str) -> Callable[[Round], bytes]:
-    def read(found: Round) -> bytes:
-        answer = ask(found.server.where, "GET", path, headers={"X-API-Key": found.token})
-        return answer.head() + answer.body if answer.status == 200 else b""
-
-    return read
-
-
-SINKS: dict[str, Callable[[Round], bytes]] = {
-    "standard output and error": lambda found: found.server.said(),
-    "files": lambda found: b"".join(
-        path.read_bytes() for path in found.server.base.rglob("*") if path.is_file()
-    ),
-    "names of files": lambda found: "\n".join(map(str, found.server.base.rglob("*"))).encode(),
-    "audit log": lambda found: b"".join(
-        path.read_bytes() for path in (found.server.base / "audit").glob("audit*")
-    ),
-    "model": _get("/v1/model"),
-    "metrics": _get("/metrics"),
-}
 
 
 @pytest.fixture(scope="module")
@@ -91,10 +54,11 @@ def made_round(
         "CRITECH_AUDIT_LOG": str(base / "audit" / "audit.jsonl"),
         "CRITECH_AUDIT_HMAC_KEY": AUDIT,
         "CRITECH_AUDIT_FSYNC": "off",
+        "CRITECH_SHADOW_BUNDLE": str(default_path()),
     }
-    with running(base, env=env) as server:
+    with span_collector() as spans, running(base, env={**env, **spans.env()}) as server:
         made = canaries()
-        found = Round(server, made, token)
+        found = Round(server, made, token, spans)
         for push in pushes(document, made, MAX_BYTES):
             headers = {**push.headers, "X-API-Key": token}
             found.send(
@@ -110,89 +74,6 @@ def made_round(
         no_http(found)
         unavailable(found, keys_file)
         yield found
-
-
-def refused(found: Round, narrow_token: str) -> None:
-    """401 and 403: no key, keys that are canaries, a key without the scope."""
-    made = found.made
-    body = json.dumps(BODIES["/v1/classify"](made)).encode()
-    for name, value in (
-        ("X-Nothing", "x"),
-        ("X-API-Key", made["key"].word),
-        ("X-API-Key", f"ck_{made['key'].word[:12]}_{made['key'].word}"),
-        ("Authorization", f"Bearer {made['key'].word}"),
-        ("Authorization", made["key"].text.encode()),
-        ("X-API-Key", narrow_token),
-    ):
-        headers = {"Content-Type": "application/json", name: value}
-        found.send("refused", "POST", "/v1/classify", body, headers)
-
-
-def too_many(found: Round) -> None:
-    """429: more requests at once than a key has."""
-    documents = [{"text": found.made["text"].text * 4}] * 8
-    body = json.dumps({"documents": documents}).encode()
-    headers = {"Content-Type": "application/json", "X-API-Key": found.token}
-    threads = [
-        threading.Thread(target=found.send, args=("at once", "POST", "/v1/classify", body, headers))
-        for _ in range(8)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-
-def too_slow(found: Round) -> None:
-    """408: a body that never ends."""
-    start = f'{{"documents": [{{"text": "{found.made["text"].word}'.encode()
-    head = (
-        "POST /v1/classify HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-        f"X-API-Key: {found.token}\r\nContent-Length: 10000\r\n\r\n"
-    )
-    found.answers.append(("too slow", _parsed(ask_raw(found.server.where, head.encode() + start))))
-
-
-def no_http(found: Round) -> None:
-    """400 from the parser of HTTP."""
-    word = found.made["text"].text.encode()
-    for data in (
-        word + b"\r\n\r\n",
-        b"GET /" + word + b" HTTP/1.1\r\n\r\n",
-        b"POST /v1/classify HTTP/1.1\r\nHost: x\r\n" + word + b"\r\n\r\n",
-        b"POST /v1/classify HTTP/1.1\r\nHost: x\r\nContent-Length: " + word + b"\r\n\r\n",
-        b"POST /v1/classify HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-        + word
-        + b"\r\n",
-        b"GET / HTTP/1.1\r\nHost: x\r\nX: " + word * 2000,
-    ):
-        answer = ask_raw(found.server.where, data)
-        if answer:
-            found.answers.append(("no HTTP", _parsed(answer)))
-
-
-def unavailable(found: Round, keys_file: Path) -> None:
-    """503: the audit log cannot be written, then the keys cannot be read."""
-    made, base = found.made, found.server.base
-    log = base / "audit" / "audit.jsonl"
-    kept = log.rename(base / "audit" / "audit-kept.jsonl")
-    log.mkdir()
-    body = json.dumps(BODIES["/v1/screen"](made)).encode()
-    headers = {"Content-Type": "application/json", "X-API-Key": found.token}
-    found.send("no audit log", "POST", "/v1/screen", body, headers)
-    log.rmdir()
-    kept.rename(log)
-    good = keys_file.read_bytes()
-    keys_file.write_text(made["key"].text)
-    found.send("no keys", "POST", "/v1/classify", body, headers)
-    keys_file.write_bytes(good)
-
-
-def _parsed(raw: bytes) -> Answer:
-    head, _, body = raw.partition(b"\r\n\r\n")
-    first, *lines = head.decode("latin-1").split("\r\n")
-    pairs = [line.partition(": ") for line in lines]
-    return Answer(int(first.split()[1]), [(name, value) for name, _, value in pairs], body)
 
 
 def test_every_error_is_met(made_round: Round) -> None:
@@ -256,6 +137,13 @@ def test_the_sinks_hold_something(made_round: Round) -> None:
     assert b"Started server process" in SINKS["standard output and error"](made_round)
     assert SINKS["audit log"](made_round).count(b'"kind":"screening"') >= 1
     assert b"digest" in SINKS["model"](made_round)
+    assert b'critech_requests_total{method="POST",route="/v1/classify"' in SINKS["metrics"](
+        made_round
+    )
+    assert b"documents" in SINKS["disagreements"](made_round)
+    spans = SINKS["spans"](made_round)
+    assert spans.count(b"POST /v1/classify") > 10
+    assert b"inference" in spans
 
 
 def test_no_file_is_made(made_round: Round) -> None:
@@ -274,20 +162,31 @@ def test_no_file_is_made(made_round: Round) -> None:
     assert server.notes("run") == []
 
 
-def test_nothing_was_written_below_python(tmp_path: Path) -> None:
+@pytest.fixture
+def in_memory() -> Iterator[Path]:
+    """A folder of which nothing reaches a disk: for the log, which is no secret."""
+    if not MEMORY.is_dir():
+        pytest.skip("there is no folder in memory")
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+        yield Path(folder)
+
+
+def test_nothing_was_written_below_python(in_memory: Path) -> None:
     """A server without an audit log makes the kernel write not one byte to a disk: by its own
     count, which compiled code cannot pass by. And it holds no file open that it could write to."""
-    with running(tmp_path) as server:
+    with running(in_memory) as server:
         counter = Path(f"/proc/{server.pid}/io")
         if not counter.exists():
             pytest.skip("this kernel does not count what a process writes")
         before = _written(counter)
         for name, body in BODIES.items():
             if "{" not in name:
-                ask_json(server.where, name, body(canaries()))
+                media_type = LINES if name.endswith("/stream") else JSON
+                ask_json(server.where, name, body(canaries()), Content_Type=media_type)
         assert _written(counter) == before
         fds = [_target(link) for link in Path(f"/proc/{server.pid}/fd").iterdir()]
-        places = (str(tmp_path), "/dev/null", "socket:", "pipe:", "anon_inode:")
+        assert server.files() == []
+        places = (str(in_memory), "/dev/null", "socket:", "pipe:", "anon_inode:")
         strange = [fd for fd in fds if not fd.startswith(places)]
         assert strange == []
 
