@@ -21,7 +21,16 @@ from typing import Any
 
 import pytest
 from canary import Canary, Search
-from server_process import Answer, ServerProcess, ask_json, cpu_seconds, prepared, running, until
+from server_process import (
+    Answer,
+    ServerProcess,
+    ask,
+    ask_json,
+    cpu_seconds,
+    prepared,
+    running,
+    until,
+)
 
 from critech.bundle import MANIFEST, default_path
 
@@ -66,6 +75,34 @@ def test_an_exception_that_quotes_the_text(failing: ServerProcess, error: str, p
     assert leaks(failing, answer) == []
     assert failing.files() == []
     assert b"Traceback" not in failing.said()
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_an_exception_in_a_stream_that_quotes_the_text(failing: ServerProcess, error: str) -> None:
+    """It costs its own line, whatever it is."""
+    lines = [{"text": f"{error} {CANARY.text}"}, {"text": f"A torpedo {CANARY.text}"}]
+    body = "\n".join(json.dumps(line) for line in lines).encode()
+    headers = {"Content-Type": "application/x-ndjson"}
+    answer = ask(failing.where, "POST", "/v1/classify/stream", body, headers)
+    assert answer.status == 200
+    failed, answered = map(json.loads, answer.body.splitlines())
+    assert (failed["status"], failed["line"], failed["errors"]) == (500, 1, [])
+    assert answered["line"] == 2
+    assert leaks(failing, answer) == []
+    assert b"Traceback" not in failing.said()
+
+
+def test_a_bundle_that_is_broken_when_read_again(tmp_path: Path) -> None:
+    bundle = tmp_path / "bundle"
+    shutil.copytree(default_path(), bundle)
+    with running(tmp_path, "--bundle", str(bundle)) as server:
+        kept = (bundle / MANIFEST).read_bytes()
+        (bundle / MANIFEST).write_text(json.dumps({"name": CANARY.text, CANARY.word: CANARY.text}))
+        answer = ask_json(server.where, "/v1/admin/reload", None)
+        assert answer.status == 424
+        (bundle / MANIFEST).write_bytes(kept)
+        assert leaks(server, answer) == []
+        assert ask_json(server.where, "/v1/classify", classify("A torpedo.")).status == 200
 
 
 def test_out_of_memory(tmp_path: Path) -> None:
