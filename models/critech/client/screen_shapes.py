@@ -1,7 +1,5 @@
 """The answer of ``/v1/screen`` as it stands in JSON, typed."""
 
-from __future__ import annotations
-
 from typing import Any, Literal, NotRequired, TypedDict
 
 from critech.client.shapes import Answer, Decision, Evidence, LanguageOut, Model, Title, Warned

@@ -1,7 +1,8 @@
 """The answers of the HTTP API as they stand in JSON, typed. A key marked ``NotRequired`` is there
-only when it was asked for. The service may add keys; none of these goes within ``/v1``."""
+only when it was asked for. The service may add keys; none of these goes within ``/v1``.
 
-from __future__ import annotations
+Annotations are evaluated at once here, so that ``__required_keys__`` is right.
+"""
 
 from typing import Any, Literal, NotRequired, TypedDict
 
@@ -46,7 +47,7 @@ class Label(TypedDict):
     score: float
     decision: Decision
     calibrated: bool
-    children: list[Label]
+    children: "list[Label]"
     evidence: NotRequired[list[Evidence]]
 
 
