@@ -18,7 +18,7 @@ from critech.batch.records import Rejected
 from critech.batch.rows import RowOptions, check_options
 from critech.batch.tables import classify_items, table_of_outcomes
 from critech.classifier import Classifier
-from critech.errors import BundleError
+from critech.errors import BundleError, CritechError
 from critech.frames import items_of_frame
 
 if TYPE_CHECKING:
@@ -132,6 +132,12 @@ def rejected_table(rejected: Sequence[Rejected]) -> pa.Table:
     """Return place, id and reason of each record that gave no row; no word of it."""
     names = ["source", "record", "id", "error", "error_message"]
     return table_of_outcomes(rejected).select(names)
+
+
+def failed(engine: str, error: Exception) -> CritechError:
+    """Return what is told of a run that an engine gave up; its own words stay in its logs."""
+    kind = type(error).__name__
+    return CritechError(f"the run on {engine} failed ({kind}); run it again to go on")
 
 
 @lru_cache(maxsize=1)

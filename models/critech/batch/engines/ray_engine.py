@@ -4,11 +4,12 @@ bundle, and each block that is finished is in the output before the next is take
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from critech.batch.columns import arrow
-from critech.batch.engines.job import Counts, Job, Summary, Worker
+from critech.batch.engines.job import Counts, Job, Summary, Worker, failed
 from critech.batch.engines.parts import Finished
 from critech.batch.engines.sources import expand
 from critech.batch.rows import RowOptions
@@ -45,8 +46,11 @@ def run(
         concurrency=workers or (1, _room(ray, begun.threads)),
     )
     counts = Counts()
-    for row in data.iter_rows():
-        counts += Counts(row["rows"], row["rejected"])
+    try:
+        for row in data.iter_rows():
+            counts += Counts(row["rows"], row["rejected"])
+    except ray.exceptions.RayError as error:
+        raise failed("Ray", error) from error
     return Summary(counts.rows, counts.rejected, len(finished))
 
 
@@ -93,9 +97,11 @@ def _room(ray: Any, threads: int) -> int:
 
 
 def _ray() -> Any:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it reports to its makers else
     try:
         import ray
         import ray.data
+        import ray.exceptions
     except ModuleNotFoundError:
         raise CritechError("this needs the package ray: pip install 'critech[ray]'") from None
     if not ray.is_initialized():

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from critech.batch.columns import arrow
-from critech.batch.engines.job import Counts, Job, Summary, worker_of
+from critech.batch.engines.job import Counts, Job, Summary, failed, worker_of
 from critech.batch.engines.parts import Finished
 from critech.batch.engines.sources import expand
 from critech.batch.rows import RowOptions
@@ -43,15 +45,18 @@ def run(
     spark.conf.set(*ONE_BLOCK_AT_A_TIME)
     begun, finished = Job(out, options, **job).begun()
     n_tasks = partitions or PARTITIONS_PER_CORE * spark.sparkContext.defaultParallelism
-    rows = (
+    done = (
         _blocks(spark, inputs, begun, finished)
         .repartition(n_tasks)
         .mapInArrow(_finishing(begun), "rows long, rejected long")
         .groupBy()
         .sum("rows", "rejected")
-        .collect()
     )
-    return Summary(rows[0][0] or 0, rows[0][1] or 0, len(finished))
+    try:
+        ((n_rows, n_rejected),) = done.collect()
+    except _spark_error() as error:
+        raise failed("Spark", error) from error
+    return Summary(n_rows or 0, n_rejected or 0, len(finished))
 
 
 def _blocks(spark: Any, inputs: Sequence[str] | pa.Table, job: Job, finished: Finished) -> Any:
@@ -92,7 +97,15 @@ def _batch(**columns: Any) -> pa.RecordBatch:
     return arrow().RecordBatch.from_pydict(columns)
 
 
+def _spark_error() -> type[Exception]:
+    from pyspark.errors import PySparkException
+
+    return PySparkException  # type: ignore[no-any-return]
+
+
 def _session() -> Any:
+    """Return the active session, or a new one; local executors run the Python of this process."""
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     try:
         from pyspark.sql import SparkSession
     except ModuleNotFoundError:
