@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, get_args, get_origin, get_type_hints, is_typeddict
 import httpx2
 import pytest
 import uvicorn
+from flow_waiting import until
 from key_samples import RECORD, TOKEN
 from live_server import serving_app
 from pydantic import BaseModel
@@ -180,8 +180,7 @@ def test_a_unix_socket(classifier: Classifier, tmp_path: Path) -> None:
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        while not server.started:
-            time.sleep(0.01)
+        until(lambda: server.started)
         with Client(uds=path) as client:
             assert client.health()["ready"]
 

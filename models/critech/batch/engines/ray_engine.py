@@ -69,7 +69,7 @@ def _blocks(ray: Any, inputs: Sequence[str] | pa.Table, job: Job, finished: Fini
         batch_size=1,
         batch_format="pyarrow",
         num_cpus=0,
-        concurrency=_room(ray, 1),
+        concurrency=min(len(names), _room(ray, 1)),
     )
 
 
