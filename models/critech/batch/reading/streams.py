@@ -81,7 +81,8 @@ class Bounded(io.RawIOBase):
 
 
 class Counting:
-    """A stream that counts what has been read of it. ``head`` is read again first."""
+    """A stream that counts what has been read of it. ``head`` (4 bytes at most, as no one reads
+    fewer) comes again first."""
 
     def __init__(self, inner: BinaryIO, head: bytes = b"") -> None:
         self._inner = inner
@@ -89,8 +90,8 @@ class Counting:
         self.count = 0
 
     def read(self, size: int = -1, /) -> bytes:
-        data, self._head = (self._head[:size], self._head[size:]) if self._head else (b"", b"")
-        data = data or self._inner.read(size)
+        head, self._head = self._head, b""
+        data = head + self._inner.read(max(size - len(head), 0) if size >= 0 else -1)
         self.count += len(data)
         return data
 
