@@ -41,7 +41,7 @@ def run(argv: Sequence[str]) -> int:
     args.mapping = FieldMapping.parse(args.field)
     try:
         planned = plan(**_source(args))
-        _check_output(args.output, planned)
+        _check_outputs(args, planned)
         if not args.quiet:
             print(planned, file=sys.stderr)
         with Classifier.load(args.bundle, threads=1) as classifier:
@@ -56,7 +56,7 @@ def _classify(args: argparse.Namespace, planned: Plan, classifier: Classifier) -
     options = _options(args, args.layout)
     check_options(classifier, options)
     job = _job(args, _settings(args, planned, options, classifier), classifier)
-    countable = not args.quiet and "-" not in args.inputs
+    countable = not args.quiet and not any("://" in name or name == "-" for name in args.inputs)
     with (
         Counting(lambda: read(**_source(args))) if countable else nullcontext() as counting,
         closing(_workers(args, classifier, options)) as workers,
@@ -130,18 +130,23 @@ def _job(args: argparse.Namespace, settings: Mapping[str, Any], classifier: Clas
 
 def _workers(args: argparse.Namespace, classifier: Classifier, options: RowOptions) -> Workers:
     if args.processes:
-        return ProcessWorkers(args.bundle, options, args.processes)
+        return ProcessWorkers(args.bundle, classifier.model.digest, options, args.processes)
     return ThreadWorkers(classifier, options, args.threads or os.cpu_count() or 1)
 
 
-def _check_output(out: Path, planned: Plan) -> None:
-    """Raise InputError for an output that cannot be a file of its own."""
-    if out.is_dir():
-        raise InputError("--output", "is a folder; give the name of a file")
-    if not out.absolute().parent.is_dir():
-        raise InputError("--output", "its folder does not exist")
-    if any(Path(source.name).resolve() == out.resolve() for source in planned.sources):
-        raise InputError("--output", "is one of the inputs")
+def _check_outputs(args: argparse.Namespace, planned: Plan) -> None:
+    """Raise InputError for what cannot be written in the end, before any work is done."""
+    inputs = {Path(source.name).resolve() for source in planned.sources}
+    for name in ("output", "quarantine", "report"):
+        path = getattr(args, name)
+        if path is None:
+            continue
+        if path.is_dir():
+            raise InputError(f"--{name}", "is a folder; give the name of a file")
+        if not path.absolute().parent.is_dir():
+            raise InputError(f"--{name}", "its folder does not exist")
+        if path.resolve() in inputs:
+            raise InputError(f"--{name}", "is one of the inputs")
 
 
 def _tell(args: argparse.Namespace, one: Run, progress: Progress, classifier: Classifier) -> None:
