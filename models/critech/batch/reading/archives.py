@@ -55,7 +55,8 @@ def _listed(file: BinaryIO, budget: Budget) -> Iterator[Member]:
         name, count = entry.filename, 1
         while name in taken:  # an archive may hold two files of one name
             count += 1
-            name = f"{entry.filename}#{count}"
+            stem, dot, ending = entry.filename.rpartition(".")
+            name = f"{stem}#{count}{dot}{ending}"
         taken.add(name)
         yield Member(name, beside, partial(_open, archive, entry, budget))
 

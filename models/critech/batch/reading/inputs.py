@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -20,12 +20,13 @@ _MAGIC = "*?["
 @dataclass(frozen=True)
 class Input:
     """Something to read. ``open`` returns its bytes as stored. ``key`` is the same for two names
-    of one file."""
+    of one file. ``before``: keys of the inputs before this one."""
 
     name: str
     kind: Kind
     open: Callable[[], BinaryIO]
     key: str
+    before: frozenset[str] = frozenset()
 
 
 def expand(names: Sequence[str], stdin: BinaryIO | None) -> list[Input]:
@@ -36,7 +37,9 @@ def expand(names: Sequence[str], stdin: BinaryIO | None) -> list[Input]:
         for each in _named(name, stdin):
             parents = [str(parent) for parent in Path(each.key).parents]
             if not any(key in found for key in (each.key, *parents)):
-                found[each.key] = each
+                found[each.key] = (
+                    replace(each, before=frozenset(found)) if each.kind == "folder" else each
+                )
     if not found:
         raise InputError("input", "nothing to read")
     return list(found.values())

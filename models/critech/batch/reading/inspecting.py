@@ -20,6 +20,7 @@ from critech.batch.reading.streams import HEAD, StreamError, unpacked
 from critech.errors import InputError
 
 UNKNOWN = "unknown format; give it with --format"
+MAX_NOTES = 3
 LATER = "columns are judged when reading starts"
 
 
@@ -43,13 +44,11 @@ def planned(each: Input, settings: Settings) -> PlannedSource:
         if source.skipped:
             plan = replace(plan, skipped=plan.skipped + 1)
             continue
-        if source.fault is not None:
-            note = f"{source.name}: {source.fault.message}"
-            plan = replace(plan, notes=(*plan.notes, note)[:3])
-            continue
-        plan = _with(plan, _inspect(source, settings))
-    if not plan.files and each.kind == "archive" and plan.notes:
-        raise InputError(each.name, plan.notes[0])
+        try:
+            plan = _with(plan, _inspect(source, settings))
+        except StreamError as fault:  # costs this source, and is said again when it is read
+            note = f"{source.name}: {fault.message}"
+            plan = replace(plan, notes=(*plan.notes, note)[:MAX_NOTES], files=plan.files + 1)
     if not plan.files:
         raise InputError(each.name, "holds no file of a known format")
     return plan
@@ -70,18 +69,17 @@ def _with(plan: PlannedSource, other: PlannedSource) -> PlannedSource:
         mapping=other.mapping if first else plan.mapping,
         columns=other.columns if first else plan.columns,
         files=plan.files + 1,
-        notes=tuple(dict.fromkeys((*plan.notes, *other.notes)))[:3],
+        notes=tuple(dict.fromkeys((*plan.notes, *other.notes)))[:MAX_NOTES],
     )
 
 
 def _inspect(source: Source, settings: Settings) -> PlannedSource:
-    if source.format in ("text", "xml") and "!" in source.name:
+    if source.fault is not None:
+        raise source.fault
+    if source.format in ("text", "xml"):
         return PlannedSource(source.name, (source.format,))  # looked at when it is read
-    try:
-        with opened(source.name, source.open) as raw:
-            return inspect_stream(raw, source, settings)
-    except StreamError as error:
-        raise InputError(source.name, error.message) from None
+    with opened(source.name, source.open) as raw:
+        return inspect_stream(raw, source, settings)
 
 
 def inspect_stream(raw: BinaryIO, source: Source, settings: Settings) -> PlannedSource:

@@ -37,7 +37,7 @@ def sources(each: Input, limits: Limits, given: Format | None) -> Iterator[Sourc
     for. ``given``: the format of files and standard input, the only one read of folders and
     archives."""
     if each.kind == "folder":
-        yield from _of_folder(Path(each.name), limits, given)
+        yield from _of_folder(each, limits, given)
     elif each.kind == "archive":
         yield from _of_archive(each.name, each.open, limits, given)
     else:
@@ -45,10 +45,13 @@ def sources(each: Input, limits: Limits, given: Format | None) -> Iterator[Sourc
         yield Source(each.name, Path(each.name).name, each.open, format)
 
 
-def _of_folder(folder: Path, limits: Limits, given: Format | None) -> Iterator[Source]:
+def _of_folder(each: Input, limits: Limits, given: Format | None) -> Iterator[Source]:
+    folder = Path(each.name)
     chosen = _chosen(files_of(folder), given)
     for relative in files_of(folder):
         path = folder / relative
+        if each.before and str(path.resolve()) in each.before:
+            continue  # read already, under its own name
         if path.suffix.lower() == ARCHIVE:
             yield from _of_archive(str(path), partial(open_path, path), limits, given)
         else:
