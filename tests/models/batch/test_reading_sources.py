@@ -23,7 +23,8 @@ REPLICAS = Path(__file__).parent / "replicas"
 GRANT = (REPLICAS / "us_grant.xml").read_bytes()
 APPLICATION = (REPLICAS / "us_application.xml").read_bytes()
 LINES = b"".join(
-    b'{"id": "d%d", "text": "%s"}\n' % (n, hashlib.sha256(bytes([n % 251] * n)).hexdigest().encode())
+    b'{"id": "d%d", "text": "%s"}\n'
+    % (n, hashlib.sha256(bytes([n % 251] * n)).hexdigest().encode())
     for n in range(3000)
 )
 THREE = b"".join(LINES.splitlines(keepends=True)[:3])

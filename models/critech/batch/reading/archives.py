@@ -45,7 +45,7 @@ def members(file: BinaryIO, limits: Limits) -> Iterator[Member]:
 
 def _listed(file: BinaryIO, budget: Budget) -> Iterator[Member]:
     archive = faults_named(lambda: zipfile.ZipFile(file))
-    entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+    entries = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]
     if len(entries) > budget.limits.archive_members:
         most = budget.limits.archive_members
         raise StreamError("too_many_members", f"source: more than {most} files in the archive")

@@ -147,3 +147,7 @@ def faults_named(read: Callable[[], T]) -> T:
             message = "source: damaged or cut off; the rest is not read"
             raise StreamError("cut_off", message) from None
         raise StreamError("not_readable", f"source: cannot be read ({error.strerror})") from None
+    except StreamError:
+        raise
+    except Exception:  # zipfile's on damaged directories, and those of object stores
+        raise StreamError("not_readable", "source: cannot be read") from None
