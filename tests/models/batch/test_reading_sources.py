@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -241,7 +242,7 @@ def test_parquet_in_an_archive_or_packed_is_rejected(tmp_path: Path) -> None:
     assert only_fault(items(tmp_path / "x.parquet.gz")).reason == "cut_off"
 
 
-@pytest.mark.parametrize("name", ["none.jsonl", "none*.jsonl", "empty"])
+@pytest.mark.parametrize("name", ["none.jsonl", "none*.jsonl", "empty", "n" * 300, "n\0"])
 def test_what_is_not_there_is_an_error_that_names_it(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError) as caught:
@@ -282,3 +283,22 @@ def test_empty_files_hold_nothing(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"")
     assert items(tmp_path) == []
     assert plan([str(tmp_path)]).sources[0].files == 3
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "data"),
+    [
+        ("lxml.etree", "x.xml", GRANT),
+        ("lxml.etree", "x.data", GRANT),
+        ("pyarrow", "x.jsonl.zst", zstd(LINES)),
+        ("pyarrow.parquet", "x.parquet", b"PAR1"),
+    ],
+)
+def test_a_package_that_is_not_installed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, name: str, data: bytes
+) -> None:
+    (tmp_path / name).write_bytes(data)
+    monkeypatch.setitem(sys.modules, module, None)
+    for call in (plan, lambda names: list(read(names))):
+        with pytest.raises(InputError, match=f"needs the package {module.partition('.')[0]}"):
+            call([str(tmp_path / name)])

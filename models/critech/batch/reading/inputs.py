@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from critech.batch.reading.streams import ZIP, faults_named, needed
+from critech.batch.reading.streams import ZIP, StreamError, faults_named, needed
 from critech.errors import InputError
 
 Kind = Literal["file", "folder", "archive", "stdin"]
@@ -34,7 +34,7 @@ def expand(names: Sequence[str], stdin: BinaryIO | None) -> list[Input]:
     that stands for nothing."""
     found: dict[str, Input] = {}
     for name in names:
-        for each in _named(name, stdin):
+        for each in _checked(name, stdin):
             parents = [str(parent) for parent in Path(each.key).parents]
             if not any(key in found for key in (each.key, *parents)):
                 found[each.key] = (
@@ -43,6 +43,13 @@ def expand(names: Sequence[str], stdin: BinaryIO | None) -> list[Input]:
     if not found:
         raise InputError("input", "nothing to read")
     return list(found.values())
+
+
+def _checked(name: str, stdin: BinaryIO | None) -> list[Input]:
+    try:
+        return list(_named(name, stdin))
+    except (OSError, ValueError, StreamError):
+        raise InputError(name, "cannot be opened") from None
 
 
 def _named(name: str, stdin: BinaryIO | None) -> Iterator[Input]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from critech.batch.reading.delimited import header_of
 from critech.batch.reading.formats import Format, format_of_head
-from critech.batch.reading.inputs import Input, opened
+from critech.batch.reading.inputs import Input
 from critech.batch.reading.jsonl import columns, take_head
 from critech.batch.reading.limits import Limits
 from critech.batch.reading.lines import lines
@@ -16,7 +17,7 @@ from critech.batch.reading.mapping import FieldMapping, resolve
 from critech.batch.reading.parquet import columns_of, open_parquet
 from critech.batch.reading.plan import PlannedSource
 from critech.batch.reading.sources import Source, sources
-from critech.batch.reading.streams import HEAD, StreamError, unpacked
+from critech.batch.reading.streams import HEAD, StreamError, faults_named, needed, unpacked
 from critech.errors import InputError
 
 UNKNOWN = "unknown format; give it with --format"
@@ -76,9 +77,11 @@ def _with(plan: PlannedSource, other: PlannedSource) -> PlannedSource:
 def _inspect(source: Source, settings: Settings) -> PlannedSource:
     if source.fault is not None:
         raise source.fault
+    if source.format == "xml":
+        needed("lxml.etree", "patent XML")
     if source.format in ("text", "xml"):
         return PlannedSource(source.name, (source.format,))  # looked at when it is read
-    with opened(source.name, source.open) as raw:
+    with closing(faults_named(source.open)) as raw:
         return inspect_stream(raw, source, settings)
 
 
@@ -102,6 +105,8 @@ def inspect_stream(raw: BinaryIO, source: Source, settings: Settings) -> Planned
         header = header_of(head, source.name, format == "tsv", settings.encoding, most)
         plan = _table(source, format, list(header.columns), settings)
         return replace(plan, notes=(header.note,) if header.note else ())
+    if format == "xml":
+        needed("lxml.etree", "patent XML")
     return PlannedSource(source.name, (format,))
 
 

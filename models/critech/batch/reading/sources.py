@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from critech.batch.reading.archives import Member, members
 from critech.batch.reading.formats import Format, format_of_name, is_document_name
 from critech.batch.reading.inputs import Input, open_path
 from critech.batch.reading.limits import Limits
-from critech.batch.reading.streams import StreamError
+from critech.batch.reading.streams import StreamError, faults_named
 
 ARCHIVE = ".zip"
 
@@ -74,14 +75,11 @@ def _of_archive(
     name: str, opening: Callable[[], BinaryIO], limits: Limits, given: Format | None
 ) -> Iterator[Source]:
     try:
-        with opening() as file:
+        with closing(faults_named(opening)) as file:
             for member in members(file, limits):
                 yield _of_member(name, member, given)
     except StreamError as fault:
         yield Source(name, name, opening, fault=fault)
-    except OSError as error:
-        gone = StreamError("not_readable", f"source: cannot be read ({error.strerror})")
-        yield Source(name, name, opening, fault=gone)
 
 
 def _of_member(name: str, member: Member, given: Format | None) -> Source:

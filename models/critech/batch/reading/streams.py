@@ -129,9 +129,9 @@ def needed(module: str, purpose: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError:
-        raise InputError(
-            "input", f"{purpose} needs the package {module}: pip install 'critech[batch]'"
-        ) from None
+        package = module.partition(".")[0]
+        install = "pip install 'critech[batch]'" if package != "fsspec" else "pip install fsspec"
+        raise InputError("input", f"{purpose} needs the package {package}: {install}") from None
 
 
 def faults_named(read: Callable[[], T]) -> T:
@@ -147,7 +147,7 @@ def faults_named(read: Callable[[], T]) -> T:
             message = "source: damaged or cut off; the rest is not read"
             raise StreamError("cut_off", message) from None
         raise StreamError("not_readable", f"source: cannot be read ({error.strerror})") from None
-    except StreamError:
+    except (StreamError, InputError):
         raise
     except Exception:  # zipfile's on damaged directories, and those of object stores
         raise StreamError("not_readable", "source: cannot be read") from None
