@@ -45,7 +45,7 @@ def members(file: BinaryIO, limits: Limits) -> Iterator[Member]:
 
 def _listed(file: BinaryIO, budget: Budget) -> Iterator[Member]:
     archive = faults_named(lambda: zipfile.ZipFile(file))
-    entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+    entries = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]
     if len(entries) > budget.limits.archive_members:
         most = budget.limits.archive_members
         raise StreamError("too_many_members", f"source: more than {most} files in the archive")
@@ -55,7 +55,8 @@ def _listed(file: BinaryIO, budget: Budget) -> Iterator[Member]:
         name, count = entry.filename, 1
         while name in taken:  # an archive may hold two files of one name
             count += 1
-            name = f"{entry.filename}#{count}"
+            stem, dot, ending = entry.filename.rpartition(".")
+            name = f"{stem}#{count}{dot}{ending}"
         taken.add(name)
         yield Member(name, beside, partial(_open, archive, entry, budget))
 

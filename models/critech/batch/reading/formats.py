@@ -35,7 +35,7 @@ def format_of_name(name: str) -> Format | None:
 def is_document_name(name: str) -> bool:
     """Return whether a file in a folder or an archive can hold documents: no hidden file, no list
     of contents."""
-    last = name.rpartition("/")[2]
+    last = re.split("[/!]", name)[-1]
     return not last.startswith(".") and last.lower() not in _CONTENTS
 
 

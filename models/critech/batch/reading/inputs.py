@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from critech.batch.reading.streams import ZIP, faults_named, needed
+from critech.batch.reading.streams import ZIP, StreamError, faults_named, needed
 from critech.errors import InputError
 
 Kind = Literal["file", "folder", "archive", "stdin"]
@@ -20,12 +20,13 @@ _MAGIC = "*?["
 @dataclass(frozen=True)
 class Input:
     """Something to read. ``open`` returns its bytes as stored. ``key`` is the same for two names
-    of one file."""
+    of one file. ``before``: keys of the inputs before this one."""
 
     name: str
     kind: Kind
     open: Callable[[], BinaryIO]
     key: str
+    before: frozenset[str] = frozenset()
 
 
 def expand(names: Sequence[str], stdin: BinaryIO | None) -> list[Input]:
@@ -33,13 +34,22 @@ def expand(names: Sequence[str], stdin: BinaryIO | None) -> list[Input]:
     that stands for nothing."""
     found: dict[str, Input] = {}
     for name in names:
-        for each in _named(name, stdin):
+        for each in _checked(name, stdin):
             parents = [str(parent) for parent in Path(each.key).parents]
             if not any(key in found for key in (each.key, *parents)):
-                found[each.key] = each
+                found[each.key] = (
+                    replace(each, before=frozenset(found)) if each.kind == "folder" else each
+                )
     if not found:
         raise InputError("input", "nothing to read")
     return list(found.values())
+
+
+def _checked(name: str, stdin: BinaryIO | None) -> list[Input]:
+    try:
+        return list(_named(name, stdin))
+    except (OSError, ValueError, StreamError):
+        raise InputError(name, "cannot be opened") from None
 
 
 def _named(name: str, stdin: BinaryIO | None) -> Iterator[Input]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from critech.batch.reading.delimited import header_of
 from critech.batch.reading.formats import Format, format_of_head
-from critech.batch.reading.inputs import Input, opened
+from critech.batch.reading.inputs import Input
 from critech.batch.reading.jsonl import columns, take_head
 from critech.batch.reading.limits import Limits
 from critech.batch.reading.lines import lines
@@ -16,10 +17,11 @@ from critech.batch.reading.mapping import FieldMapping, resolve
 from critech.batch.reading.parquet import columns_of, open_parquet
 from critech.batch.reading.plan import PlannedSource
 from critech.batch.reading.sources import Source, sources
-from critech.batch.reading.streams import HEAD, StreamError, unpacked
+from critech.batch.reading.streams import HEAD, StreamError, faults_named, needed, unpacked
 from critech.errors import InputError
 
 UNKNOWN = "unknown format; give it with --format"
+MAX_NOTES = 3
 LATER = "columns are judged when reading starts"
 
 
@@ -43,13 +45,11 @@ def planned(each: Input, settings: Settings) -> PlannedSource:
         if source.skipped:
             plan = replace(plan, skipped=plan.skipped + 1)
             continue
-        if source.fault is not None:
-            note = f"{source.name}: {source.fault.message}"
-            plan = replace(plan, notes=(*plan.notes, note)[:3])
-            continue
-        plan = _with(plan, _inspect(source, settings))
-    if not plan.files and each.kind == "archive" and plan.notes:
-        raise InputError(each.name, plan.notes[0])
+        try:
+            plan = _with(plan, _inspect(source, settings))
+        except StreamError as fault:  # costs this source, and is said again when it is read
+            note = f"{source.name}: {fault.message}"
+            plan = replace(plan, notes=(*plan.notes, note)[:MAX_NOTES], files=plan.files + 1)
     if not plan.files:
         raise InputError(each.name, "holds no file of a known format")
     return plan
@@ -70,18 +70,19 @@ def _with(plan: PlannedSource, other: PlannedSource) -> PlannedSource:
         mapping=other.mapping if first else plan.mapping,
         columns=other.columns if first else plan.columns,
         files=plan.files + 1,
-        notes=tuple(dict.fromkeys((*plan.notes, *other.notes)))[:3],
+        notes=tuple(dict.fromkeys((*plan.notes, *other.notes)))[:MAX_NOTES],
     )
 
 
 def _inspect(source: Source, settings: Settings) -> PlannedSource:
-    if source.format in ("text", "xml") and "!" in source.name:
+    if source.fault is not None:
+        raise source.fault
+    if source.format == "xml":
+        needed("lxml.etree", "patent XML")
+    if source.format in ("text", "xml"):
         return PlannedSource(source.name, (source.format,))  # looked at when it is read
-    try:
-        with opened(source.name, source.open) as raw:
-            return inspect_stream(raw, source, settings)
-    except StreamError as error:
-        raise InputError(source.name, error.message) from None
+    with closing(faults_named(source.open)) as raw:
+        return inspect_stream(raw, source, settings)
 
 
 def inspect_stream(raw: BinaryIO, source: Source, settings: Settings) -> PlannedSource:
@@ -104,6 +105,8 @@ def inspect_stream(raw: BinaryIO, source: Source, settings: Settings) -> Planned
         header = header_of(head, source.name, format == "tsv", settings.encoding, most)
         plan = _table(source, format, list(header.columns), settings)
         return replace(plan, notes=(header.note,) if header.note else ())
+    if format == "xml":
+        needed("lxml.etree", "patent XML")
     return PlannedSource(source.name, (format,))
 
 

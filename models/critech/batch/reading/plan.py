@@ -26,7 +26,7 @@ class PlannedSource:
     def __str__(self) -> str:
         parts = [f"{self.name}: {'+'.join(self.formats) or 'nothing to read'}"]
         if self.files != 1 or self.skipped:
-            parts.append(f"{self.files} files, {self.skipped} passed over")
+            parts.append(f"files: {self.files} read, {self.skipped} passed over")
         if self.mapping is not None:
             parts.append(str(self.mapping))
         return "; ".join((*parts, *self.notes))

@@ -19,7 +19,7 @@ from critech.batch.reading.patent_xml import read_patents
 from critech.batch.reading.plain_text import read_text
 from critech.batch.reading.plan import Plan
 from critech.batch.reading.sources import Source, sources
-from critech.batch.reading.streams import ZIP, StreamError, unpacked
+from critech.batch.reading.streams import ZIP, StreamError, faults_named, unpacked
 from critech.batch.records import Position, Record, Rejected
 from critech.errors import InputError
 
@@ -86,15 +86,12 @@ def _read_source(source: Source, settings: Settings) -> Iterator[Record | Reject
     try:
         if source.fault is not None:
             raise source.fault
-        with closing(source.open()) as raw:
+        with closing(faults_named(source.open)) as raw:
             for item in _records(raw, source, settings):
                 following = item.position.record + 1
                 yield item
     except StreamError as error:
         yield Rejected(Position(source.name, following), error.reason, error.message)
-    except OSError as error:
-        message = f"source: cannot be read ({error.strerror})"
-        yield Rejected(Position(source.name, following), "not_readable", message)
 
 
 def _records(raw: BinaryIO, source: Source, settings: Settings) -> Iterator[Record | Rejected]:

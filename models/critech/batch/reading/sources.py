@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from critech.batch.reading.archives import Member, members
 from critech.batch.reading.formats import Format, format_of_name, is_document_name
 from critech.batch.reading.inputs import Input, open_path
 from critech.batch.reading.limits import Limits
-from critech.batch.reading.streams import StreamError
+from critech.batch.reading.streams import StreamError, faults_named
 
 ARCHIVE = ".zip"
 
@@ -37,7 +38,7 @@ def sources(each: Input, limits: Limits, given: Format | None) -> Iterator[Sourc
     for. ``given``: the format of files and standard input, the only one read of folders and
     archives."""
     if each.kind == "folder":
-        yield from _of_folder(Path(each.name), limits, given)
+        yield from _of_folder(each, limits, given)
     elif each.kind == "archive":
         yield from _of_archive(each.name, each.open, limits, given)
     else:
@@ -45,10 +46,13 @@ def sources(each: Input, limits: Limits, given: Format | None) -> Iterator[Sourc
         yield Source(each.name, Path(each.name).name, each.open, format)
 
 
-def _of_folder(folder: Path, limits: Limits, given: Format | None) -> Iterator[Source]:
+def _of_folder(each: Input, limits: Limits, given: Format | None) -> Iterator[Source]:
+    folder = Path(each.name)
     chosen = _chosen(files_of(folder), given)
     for relative in files_of(folder):
         path = folder / relative
+        if each.before and str(path.resolve()) in each.before:
+            continue  # read already, under its own name
         if path.suffix.lower() == ARCHIVE:
             yield from _of_archive(str(path), partial(open_path, path), limits, given)
         else:
@@ -71,14 +75,11 @@ def _of_archive(
     name: str, opening: Callable[[], BinaryIO], limits: Limits, given: Format | None
 ) -> Iterator[Source]:
     try:
-        with opening() as file:
+        with closing(faults_named(opening)) as file:
             for member in members(file, limits):
                 yield _of_member(name, member, given)
     except StreamError as fault:
         yield Source(name, name, opening, fault=fault)
-    except OSError as error:
-        gone = StreamError("not_readable", f"source: cannot be read ({error.strerror})")
-        yield Source(name, name, opening, fault=gone)
 
 
 def _of_member(name: str, member: Member, given: Format | None) -> Source:

@@ -17,6 +17,7 @@ from critech.errors import InputError
 T = TypeVar("T")
 BUFFER = 256 * 1024
 HEAD = 64 * 1024
+PIECE = 16 * 1024  # what is lost, unpacked, before the place where a packed file breaks off
 GZIP, ZSTD, ZIP, PARQUET = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04", b"PAR1"
 
 
@@ -67,7 +68,8 @@ class Bounded(io.RawIOBase):
         return True
 
     def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]
-        data = faults_named(lambda: self._inner.read(len(buffer)))
+        size = len(buffer) if self._budget is None else min(len(buffer), PIECE)
+        data = faults_named(lambda: self._inner.read(size))
         if self._budget is not None:
             self._budget.spend(len(data))
         buffer[: len(data)] = data
@@ -80,23 +82,24 @@ class Bounded(io.RawIOBase):
         super().close()
 
 
-class Counting:
-    """A stream that counts what has been read of it. ``head`` (4 bytes at most, as no one reads
-    fewer) comes again first."""
+class Counting(io.RawIOBase):
+    """A stream that counts what has been read of it. ``head`` comes again first."""
 
-    def __init__(self, inner: BinaryIO, head: bytes = b"") -> None:
+    def __init__(self, inner: BinaryIO, head: bytes) -> None:
         self._inner = inner
         self._head = head
         self.count = 0
 
-    def read(self, size: int = -1, /) -> bytes:
-        head, self._head = self._head, b""
-        data = head + self._inner.read(max(size - len(head), 0) if size >= 0 else -1)
-        self.count += len(data)
-        return data
+    def readable(self) -> bool:
+        return True
 
-    def close(self) -> None:
-        self._inner.close()
+    def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]
+        data, self._head = self._head[: len(buffer)], self._head[len(buffer) :]
+        if len(data) < len(buffer):
+            data += self._inner.read(len(buffer) - len(data))
+        buffer[: len(data)] = data
+        self.count += len(data)
+        return len(data)
 
 
 def unpacked(raw: BinaryIO, limits: Limits) -> io.BufferedReader:
@@ -106,7 +109,7 @@ def unpacked(raw: BinaryIO, limits: Limits) -> io.BufferedReader:
     counting = Counting(raw, head)
     budget = Budget(limits, lambda: counting.count)
     if head.startswith(GZIP):
-        inner = gzip.GzipFile(fileobj=counting, mode="rb")  # type: ignore[call-overload]
+        inner = gzip.GzipFile(fileobj=counting, mode="rb")
         return io.BufferedReader(Bounded(inner, budget), BUFFER)
     if head == ZSTD:
         return io.BufferedReader(Bounded(_zstd(counting), budget), BUFFER)
@@ -126,9 +129,9 @@ def needed(module: str, purpose: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError:
-        raise InputError(
-            "input", f"{purpose} needs the package {module}: pip install 'critech[batch]'"
-        ) from None
+        package = module.partition(".")[0]
+        install = "pip install 'critech[batch]'" if package != "fsspec" else "pip install fsspec"
+        raise InputError("input", f"{purpose} needs the package {package}: {install}") from None
 
 
 def faults_named(read: Callable[[], T]) -> T:
@@ -144,3 +147,7 @@ def faults_named(read: Callable[[], T]) -> T:
             message = "source: damaged or cut off; the rest is not read"
             raise StreamError("cut_off", message) from None
         raise StreamError("not_readable", f"source: cannot be read ({error.strerror})") from None
+    except (StreamError, InputError):
+        raise
+    except Exception:  # zipfile's on damaged directories, and those of object stores
+        raise StreamError("not_readable", "source: cannot be read") from None

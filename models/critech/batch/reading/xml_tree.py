@@ -3,8 +3,8 @@ hyphens and namespace prefixes are left out."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from critech.batch.reading.fields import language_of
@@ -13,11 +13,10 @@ from critech.batch.reading.xml_parse import entity_text
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
-_SPACES = re.compile(r"\s+")
 _BLOCKS = frozenset(
     (
         *("p", "claim", "claimtext", "heading", "li", "row", "entry", "br", "dt", "dd", "tr", "td"),
-        *("claimnumber", "paragraphnumber", "td", "table", "math", "maths", "chemistry"),
+        *("claimnumber", "paragraphnumber", "table", "math", "maths", "chemistry"),
     )
 )
 
@@ -25,9 +24,12 @@ _BLOCKS = frozenset(
 def name_of(element: _Element) -> str:
     """Return the local name in lower case without hyphens, empty for what is no element."""
     tag = element.tag
-    if not isinstance(tag, str):
-        return ""
-    return tag.rpartition("}")[2].rpartition(":")[2].replace("-", "").lower()
+    return _local(tag) if isinstance(tag, str) else ""
+
+
+@lru_cache(maxsize=2048)
+def _local(tag: str) -> str:
+    return tag.rpartition("}")[2].replace("-", "").lower()
 
 
 def at(element: _Element, path: str) -> list[_Element]:
@@ -62,7 +64,7 @@ def language_code(element: _Element) -> str | None:
 def value(element: _Element, path: str) -> str | None:
     """Return the text of the first element at the path as one line, None if blank or absent."""
     for found in at(element, path):
-        return _SPACES.sub(" ", plain(found)).strip() or None
+        return plain(found).replace("\n", " ") or None
     return None
 
 
@@ -74,7 +76,7 @@ def plain(element: _Element) -> str:
             blocks.append("")
         else:
             blocks[-1] += piece
-    lines = (_SPACES.sub(" ", block).strip() for block in blocks)
+    lines = (" ".join(block.split()) for block in blocks)
     return "\n".join(line for line in lines if line)
 
 
