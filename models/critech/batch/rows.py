@@ -7,9 +7,10 @@ core give the same rows to the bit.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 from critech.batch.records import Record, Rejected
 from critech.batch.screened import screened
@@ -20,6 +21,7 @@ from critech.scorer import Scored
 
 Row = dict[str, Any]
 FULL = "full"
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,9 @@ def classify_records(
     labels = classifier.bundle.labels
     return [
         {
-            "source": record.position.source,
+            "source": plain(record.position.source),
             "record": record.position.record,
-            "id": record.id,
+            "id": plain(record.id),
             "language": result.language,
             "tokens_seen": result.tokens_seen,
             "tokens_total": result.tokens_total,
@@ -113,6 +115,15 @@ def document_of(record: Record) -> Document:
     """Return what is classified of a record: title and text, in the language declared, if any."""
     language = None if record.language == "und" else record.language
     return Document(text=record.text, id=record.id, title=record.title, language=language)
+
+
+@overload
+def plain(name: str) -> str: ...
+@overload
+def plain(name: None) -> None: ...
+def plain(name: str | None) -> str | None:
+    """Return a name that every output takes: a lone surrogate is U+FFFD in it."""
+    return None if name is None else _SURROGATE.sub("\ufffd", name)
 
 
 def check_options(classifier: Classifier, options: RowOptions) -> None:
