@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from critech.batch.columns import arrow, nested_schema
 from critech.batch.records import Position, Record, Rejected
-from critech.batch.rows import Row, RowOptions, classify_each, classify_records
+from critech.batch.rows import Row, RowOptions, classify_each, classify_records, plain
 from critech.classifier import Classifier
 
 if TYPE_CHECKING:
@@ -82,12 +82,12 @@ def table_of_outcomes(outcomes: Iterable[Row | Rejected]) -> pa.Table:
 
 def _item_row(item: Item) -> dict[str, Any]:
     place = {
-        "source": item.position.source,
+        "source": plain(item.position.source),
         "record": item.position.record,
         "line": item.position.line,
     }
     if isinstance(item, Rejected):
-        return {**place, "id": item.id, "error": item.reason, "error_message": item.message}
+        return {**place, "id": plain(item.id), "error": item.reason, "error_message": item.message}
     names = [field.name for field in fields(item) if field.name not in {"position", "ipc"}]
     return {**place, **{name: getattr(item, name) for name in names}, "ipc": list(item.ipc)}
 
@@ -102,9 +102,9 @@ def _item(row: dict[str, Any]) -> Item:
 
 def _rejected_row(rejected: Rejected) -> dict[str, Any]:
     return {
-        "source": rejected.position.source,
+        "source": plain(rejected.position.source),
         "record": rejected.position.record,
-        "id": rejected.id,
+        "id": plain(rejected.id),
         "error": rejected.reason,
         "error_message": rejected.message,
     }

@@ -6,9 +6,7 @@ into it. It is never cut or joined on the way, so that it is the same whoever co
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +15,7 @@ from critech.batch.columns import arrow
 from critech.batch.engines.parts import Finished
 from critech.batch.reading import FieldMapping, plan, read
 from critech.batch.records import Record
+from critech.batch.rows import plain
 from critech.batch.tables import Item, items_of_table, table_of_items
 from critech.errors import InputError
 
@@ -27,50 +26,22 @@ BLOCK_BYTES = 32_000_000
 
 
 def expand(inputs: Sequence[str], mapping: FieldMapping | None) -> list[str]:
-    """Return every input by its name or address, patterns resolved. Raise InputError for one that
-    is not there, or whose columns cannot be told."""
-    found: list[str] = []
-    for name in inputs:
-        if "://" in name:
-            found += _expand_url(name)
-        else:
-            found += [source.name for source in plan([name], mapping).sources]
-    return found
-
-
-def _expand_url(url: str) -> list[str]:
-    from fsspec.core import url_to_fs
-
-    fs, path = url_to_fs(url)
-    files = sorted(fs.glob(path)) if any(char in path for char in "*?[") else [path]
-    if not files or not all(fs.isfile(file) for file in files):
-        raise InputError(url, "no such file")
-    return [fs.unstrip_protocol(file) for file in files]
+    """Return every input by its name or address, patterns resolved; each is read by itself. Raise
+    InputError for one that is not there, whose columns cannot be told, or that lies in a folder
+    that is named, too."""
+    names = [source.name for source in plan(inputs, mapping).sources]
+    local = {name: Path(name).resolve() for name in names if "://" not in name}
+    for name, path in local.items():
+        if any(folder in path.parents for folder in local.values()):
+            raise InputError(name, "lies in a folder that is an input, too; name one of them")
+    return names
 
 
 def read_source(source: str, mapping: FieldMapping | None) -> Iterator[Item]:
-    """Yield the records of one input. One in object storage is copied to a folder of this machine
-    first, which is removed at the end: archives cannot be read in one pass."""
-    if "://" not in source:
-        yield from read([source], mapping)
-        return
-    with _local_copy(source) as path:
-        for item in read([path], mapping):
-            name = source + item.position.source.removeprefix(path)
-            yield dataclasses.replace(
-                item, position=dataclasses.replace(item.position, source=name)
-            )
-
-
-@contextlib.contextmanager
-def _local_copy(url: str) -> Iterator[str]:
-    from fsspec.core import url_to_fs
-
-    fs, path = url_to_fs(url)
-    with tempfile.TemporaryDirectory(prefix="critech-") as folder:
-        copy = str(Path(folder) / Path(path).name)
-        fs.get_file(path, copy)
-        yield copy
+    """Yield the records of one input. Sources have the names that rows give them."""
+    for item in read([source], mapping):
+        name = plain(item.position.source)
+        yield dataclasses.replace(item, position=dataclasses.replace(item.position, source=name))
 
 
 def blocks(items: Iterable[Item], finished: Finished, n_rows: int) -> Iterator[bytes]:

@@ -124,6 +124,8 @@ def test_inputs_by_address(tmp_path: Path) -> None:
     for missing in (f"file://{tmp_path}/c.jsonl", f"file://{tmp_path}/*.xml", f"{tmp_path}/c"):
         with pytest.raises(InputError, match="no such file"):
             expand([missing], None)
+    with pytest.raises(InputError, match="lies in a folder"):
+        expand([inputs[0], str(tmp_path)], None)
 
 
 def test_a_bundle_by_address(classifier: Classifier, tmp_path: Path) -> None:
