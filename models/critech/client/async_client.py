@@ -6,14 +6,22 @@ import asyncio
 import datetime as dt
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Generator, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 
 import httpx2
 
-from critech.client.calls import Call, Wanted, classify_call, screen_call, taxonomies_call
+from critech.client.calls import (
+    Call,
+    Wanted,
+    WantedKeywords,
+    classify_call,
+    screen_call,
+    taxonomies_call,
+)
 from critech.client.connection import (
     DEFAULT_URL,
     Connection,
+    ConnectionKeywords,
     fault_of,
     reply_of,
     request_arguments,
@@ -47,7 +55,7 @@ class AsyncClient:
         *,
         retry: Retry | None = None,
         transport: httpx2.AsyncBaseTransport | None = None,
-        **connection: Any,
+        **connection: Unpack[ConnectionKeywords],
     ) -> None:
         """Take what ``Client`` takes."""
         reach = Connection(url, **connection)
@@ -66,7 +74,9 @@ class AsyncClient:
         """Close the connections."""
         await self._http.aclose()
 
-    async def classify(self, documents: Iterable[DocumentLike], **wanted: Any) -> ClassifyAnswer:
+    async def classify(
+        self, documents: Iterable[DocumentLike], **wanted: Unpack[WantedKeywords]
+    ) -> ClassifyAnswer:
         """Return the results of 1 to 64 documents, in order."""
         return cast(ClassifyAnswer, await self._json(classify_call(documents, Wanted(**wanted))))
 
@@ -76,7 +86,7 @@ class AsyncClient:
         *,
         window: int = 32,
         parallel: int = 2,
-        **wanted: Any,
+        **wanted: Unpack[WantedKeywords],
     ) -> AsyncIterator[StreamItem]:
         """Yield one item for each of any number of documents, in order."""
         options = Wanted(**wanted)

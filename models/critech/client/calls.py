@@ -7,7 +7,7 @@ import datetime as dt
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING:
     from critech.results import Document
@@ -30,6 +30,16 @@ class Call:
     body: bytes | None = dataclasses.field(default=None, repr=False)
     content_type: str = "application/json"
     repeatable: bool = True
+
+
+class WantedKeywords(TypedDict, total=False):
+    """The members of ``Wanted``, all of them optional."""
+
+    taxonomies: Sequence[str] | None
+    top_k: int | None
+    min_score: float
+    explain: bool
+    as_of: dt.date | None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import httpx2
 
@@ -14,6 +14,16 @@ from critech.client.errors import UnreachableError
 from critech.client.exchange import Reply
 
 DEFAULT_URL = "http://127.0.0.1:8000"
+
+
+class ConnectionKeywords(TypedDict, total=False):
+    """The members of ``Connection`` but for the address, all of them optional."""
+
+    key: str | None
+    timeout: float
+    connect_timeout: float
+    uds: Path | str | None
+    verify: ssl.SSLContext | bool
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,22 @@ import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 
 import httpx2
 
-from critech.client.calls import Call, Wanted, classify_call, screen_call, taxonomies_call
+from critech.client.calls import (
+    Call,
+    Wanted,
+    WantedKeywords,
+    classify_call,
+    screen_call,
+    taxonomies_call,
+)
 from critech.client.connection import (
     DEFAULT_URL,
     Connection,
+    ConnectionKeywords,
     fault_of,
     reply_of,
     request_arguments,
@@ -49,7 +57,7 @@ class Client:
         *,
         retry: Retry | None = None,
         transport: httpx2.BaseTransport | None = None,
-        **connection: Any,
+        **connection: Unpack[ConnectionKeywords],
     ) -> None:
         """Take the keywords of ``Connection``: ``key``, ``timeout``, ``connect_timeout``, ``uds``,
         ``verify``. ``transport`` replaces all of httpx2 below the request."""
@@ -69,7 +77,9 @@ class Client:
         """Close the connections."""
         self._http.close()
 
-    def classify(self, documents: Iterable[DocumentLike], **wanted: Any) -> ClassifyAnswer:
+    def classify(
+        self, documents: Iterable[DocumentLike], **wanted: Unpack[WantedKeywords]
+    ) -> ClassifyAnswer:
         """Return the results of 1 to 64 documents, in order. A document is a text, a
         ``critech.Document`` or a mapping of the same names; ``wanted`` are the keywords of
         ``Wanted``: ``taxonomies``, ``top_k``, ``min_score``, ``explain``, ``as_of``."""
@@ -81,7 +91,7 @@ class Client:
         *,
         window: int = 32,
         parallel: int = 2,
-        **wanted: Any,
+        **wanted: Unpack[WantedKeywords],
     ) -> Iterator[StreamItem]:
         """Yield one item for each of any number of documents, in order. ``window`` documents are
         sent at a time, ``parallel`` windows at once, and no more are held in memory. A document
