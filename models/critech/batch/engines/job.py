@@ -137,7 +137,9 @@ def rejected_table(rejected: Sequence[Rejected]) -> pa.Table:
 def failed(engine: str, error: Exception) -> CritechError:
     """Return what is told of a run that an engine gave up; its own words stay in its logs."""
     kind = type(error).__name__
-    return CritechError(f"the run on {engine} failed ({kind}); run it again to go on")
+    return CritechError(
+        f"the run on {engine} failed ({kind}): its log says why; run it again to go on"
+    )
 
 
 @lru_cache(maxsize=1)

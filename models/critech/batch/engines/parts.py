@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 REJECTED = "_rejected"
 JOB = "_job.json"
 Place = tuple[str, int]
+Run = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -45,24 +46,30 @@ class Finished:
         return sum(sum(stops) - sum(starts) for starts, stops in runs)
 
     @classmethod
-    def of(cls, places: Iterable[Place]) -> Finished:
-        """Return what is finished when these records are."""
-        by_source: dict[str, set[int]] = defaultdict(set)
-        for source, record in places:
-            by_source[source].add(record)
-        return cls({source: _runs(sorted(found)) for source, found in by_source.items()})
+    def of(cls, parts: Iterable[Iterable[Place]]) -> Finished:
+        """Return what is finished when the records of these parts are. Of each part only its runs
+        are kept, so memory grows with parts and not with records."""
+        runs: dict[str, list[Run]] = defaultdict(list)
+        for part in parts:
+            for source, record in part:
+                _extend(runs[source], (record, record + 1))
+        merged = {source: _merged(found) for source, found in runs.items()}
+        return cls({source: tuple(zip(*found, strict=True)) for source, found in merged.items()})  # type: ignore[misc]
 
 
-def _runs(records: Sequence[int]) -> tuple[list[int], list[int]]:
-    starts: list[int] = []
-    stops: list[int] = []
-    for record in records:
-        if stops and stops[-1] == record:
-            stops[-1] += 1
-        else:
-            starts.append(record)
-            stops.append(record + 1)
-    return starts, stops
+def _merged(runs: list[Run]) -> list[Run]:
+    merged: list[Run] = []
+    for run in sorted(runs):
+        _extend(merged, run)
+    return merged
+
+
+def _extend(runs: list[Run], run: Run) -> None:
+    """Add a run, to the last one where it begins within it or right behind it."""
+    if runs and runs[-1][0] <= run[0] <= runs[-1][1]:
+        runs[-1] = (runs[-1][0], max(runs[-1][1], run[1]))
+    else:
+        runs.append(run)
 
 
 class Parts:
@@ -88,7 +95,7 @@ class Parts:
             raise CritechError(
                 f"the output folder holds rows of another run: different {', '.join(different)}"
             )
-        return Finished.of(self._places())
+        return Finished.of(self._finished_parts())
 
     def write(self, table: pa.Table, rejected: bool = False) -> None:
         """Write a part, named after the records in it, whole or not at all."""
@@ -109,11 +116,11 @@ class Parts:
         order = [("source", "ascending"), ("record", "ascending")]
         return arrow().concat_tables(found).sort_by(order) if found else None
 
-    def _places(self) -> Iterable[Place]:
+    def _finished_parts(self) -> Iterable[list[Place]]:
         import pyarrow.parquet as pq
 
         for path in (*self._files(False), *self._files(True)):
-            yield from _places(pq.read_table(self._open(path), columns=["source", "record"]))
+            yield _places(pq.read_table(self._open(path), columns=["source", "record"]))
 
     def _files(self, rejected: bool) -> list[str]:
         folder = f"{self._root}/{REJECTED}" if rejected else self._root

@@ -57,8 +57,8 @@ def run(
 def _blocks(ray: Any, inputs: Sequence[str] | pa.Table, job: Job, finished: Finished) -> Any:
     """Return a dataset of blocks."""
     if not isinstance(inputs, list | tuple):
-        found = list(job.read_table(inputs, finished))
-        return ray.data.from_arrow(arrow().table({"block": arrow().array(found, "binary")}))
+        found = [_table([block]) for block in job.read_table(inputs, finished)]
+        return ray.data.from_arrow(found or [_table([])])
     names = [{"source": name} for name in expand(inputs, job.mapping)]
     data = ray.data.from_items(names, override_num_blocks=len(names))
     # Other resources than the actors', or Ray would read within the actors, one input in one; and
@@ -76,14 +76,21 @@ def _blocks(ray: Any, inputs: Sequence[str] | pa.Table, job: Job, finished: Fini
 def _read(batch: pa.Table, job: Job, finished: Finished) -> Iterator[pa.Table]:
     for source in batch.column("source").to_pylist():
         for block in job.read(source, finished):
-            yield arrow().table({"block": arrow().array([block], "binary")})
+            yield _table([block])
+
+
+def _table(found: list[bytes]) -> pa.Table:
+    return arrow().table({"block": arrow().array(found, "binary")})
 
 
 class _Actor:
     """One worker of the pool."""
 
     def __init__(self, job: Job) -> None:
-        self._worker = Worker(job)
+        try:
+            self._worker = Worker(job)
+        except CritechError as error:  # Ray cannot hand on an exception with members of its own
+            raise RuntimeError(str(error)) from None
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         counts = Counts()

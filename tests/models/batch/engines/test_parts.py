@@ -18,12 +18,18 @@ def table(*places: tuple[str, int]) -> pa.Table:
     return pa.table({"source": list(sources), "record": list(records)})
 
 
-@given(st.sets(st.tuples(st.sampled_from("ab"), st.integers(0, 30))))
-def test_finished_holds_what_it_was_made_of(places: set[tuple[str, int]]) -> None:
-    finished = Finished.of(places)
+@given(st.lists(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 30)))))
+def test_finished_holds_what_it_was_made_of(parts: list[list[tuple[str, int]]]) -> None:
+    finished = Finished.of(parts)
+    places = {place for part in parts for place in part}
     everything = {(source, record) for source in "abc" for record in range(33)}
     assert {place for place in everything if place in finished} == places
     assert len(finished) == len(places)
+
+
+def test_parts_of_one_input_are_one_run() -> None:
+    parts = [[("a", 4 * i + j) for j in range(4)] for i in (2, 0, 1)]
+    assert Finished.of(parts).runs == {"a": ((0,), (12,))}
 
 
 @pytest.mark.parametrize("kind", ["local", "file://", "memory://"])

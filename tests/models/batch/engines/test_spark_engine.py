@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import engine_inputs
+import pyarrow as pa
 import pytest
-from engine_inputs import BLOCK_ROWS, OPTIONS, dying, local, places, write_inputs
+from engine_inputs import BLOCK_ROWS, OPTIONS, TEXTS, dying, local, places, write_inputs
 
 from critech import Classifier
 from critech.batch.engines.parts import Parts
 from critech.batch.engines.spark_engine import run
+from critech.batch.records import Position, Record
+from critech.batch.rows import classify_records
 
 pytest.importorskip("pyspark")
 pytestmark = [
@@ -63,3 +66,12 @@ def test_rows_are_those_of_one_machine_though_a_worker_dies(
     assert parts.tables().to_pylist() == rows
     assert places(parts.tables(rejected=True).to_pylist()) == places(rejected)
     assert not list(Path(out).rglob("*.tmp"))
+
+
+def test_a_table_in_memory(classifier: Classifier, session: Any, tmp_path: Path) -> None:
+    table = pa.table({"id": ["A", "B"], "title": ["T", "T"], "abstract": [TEXTS[0], None]})
+    done = run(table, str(tmp_path), OPTIONS, session=session, partitions=1)
+    assert (done.rows, done.rejected, done.finished_before) == (1, 1, 0)
+    (row,) = Parts(str(tmp_path)).tables().to_pylist()
+    record = Record(Position("frame", 0), TEXTS[0], "A", "T")
+    assert [row] == classify_records(classifier, [record], OPTIONS)
