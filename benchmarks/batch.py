@@ -1,6 +1,7 @@
 """Speed and memory of ``critech batch``, side by side in one run.
 
-    python benchmarks/batch.py [--texts FILE] [--documents N] [--rounds R] [--skip-memory] [--quick]
+    python benchmarks/batch.py [--texts FILE] [--documents N] [--rounds R] [--quick]
+                               [--skip-memory] [--skip-others] [--blocks]
 
 Documents per second of (a) the classifier in process, (b) ``critech batch`` on threads, (c) on
 processes, each with its start and its output, and (d) sentence-transformers with scikit-learn
@@ -19,6 +20,7 @@ import gzip
 import json
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -29,6 +31,11 @@ from itertools import cycle, islice
 from pathlib import Path
 
 from critech import Classifier, Document
+from critech.batch.budget import Budget
+from critech.batch.pipeline import Pipeline
+from critech.batch.records import Position, Record
+from critech.batch.rows import RowOptions
+from critech.batch.workers import ProcessWorkers, ThreadWorkers
 from critech.encoder import Run
 from critech.passages import Passage
 from critech.scorer import Scored
@@ -36,6 +43,7 @@ from critech.text import Language
 from throughput import sentence_transformer
 
 BLOCK = 512
+BLOCK_ROWS = 32
 MB = 1 << 20
 
 
@@ -154,6 +162,45 @@ def seconds(run: Callable[[], None]) -> float:
     return time.perf_counter() - started
 
 
+def blocks(args: argparse.Namespace) -> None:
+    """Compare threads and processes without their starts, in short blocks that alternate, so that
+    other work on the machine meets all alike; the median of the ratios counts."""
+    rows = documents(args.texts, args.rounds * BLOCK_ROWS)
+    records = [
+        Record(Position("in", i), row["text"], row["id"], row["title"])
+        for i, row in enumerate(rows)
+    ]
+    classifier = Classifier.load(threads=args.threads)
+    digest, options = classifier.model.digest, RowOptions()
+    workers = {
+        "threads": ThreadWorkers(classifier, options, args.threads),
+        "processes": ProcessWorkers(None, digest, options, args.threads),
+    }
+    ratios: dict[str, list[float]] = {name: [] for name in workers}
+    for block in range(args.rounds):
+        start = block * BLOCK_ROWS
+        part = slice(start, start + BLOCK_ROWS)
+        base = seconds(partial(in_process, classifier, rows[part]))
+        for name, lanes in workers.items():
+            run = partial(_drain, Pipeline(lanes, Budget.of(256)), records[part])
+            took = seconds(run)
+            if block:  # the first one starts the processes
+                ratios[name].append(base / took)
+    for lanes in workers.values():
+        lanes.close()
+    classifier.close()
+    print(f"\nblocks of {BLOCK_ROWS} documents in turn, {args.rounds - 1} each\n")
+    print("| lanes | of the classifier, median | quartiles |\n| --- | ---: | --- |")
+    for name, found in ratios.items():
+        low, middle, high = statistics.quantiles(found, n=4)
+        print(f"| {name} | {middle:.3f} | {low:.3f} to {high:.3f} |")
+
+
+def _drain(pipeline: Pipeline, records: Sequence[Record]) -> None:
+    for _ in pipeline.outcomes(records):
+        pass
+
+
 class MadeUp(Classifier):
     """A classifier that reads no text: one of a few vectors goes through the heads, by length."""
 
@@ -218,7 +265,12 @@ def main() -> None:
     parser.add_argument("--skip-others", action="store_true")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--memory-run", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--blocks", action="store_true", help="compare lanes without starts only")
     args = parser.parse_args()
+    if args.blocks:
+        args.rounds = max(args.rounds, 4)
+        blocks(args)
+        return
     if args.memory_run:
         one_memory_run(int(args.memory_run[0]), args.memory_run[1])
         return

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing, nullcontext
+from fnmatch import fnmatch
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -145,8 +146,14 @@ def _check_outputs(args: argparse.Namespace, planned: Plan) -> None:
             raise InputError(f"--{name}", "is a folder; give the name of a file")
         if not path.absolute().parent.is_dir():
             raise InputError(f"--{name}", "its folder does not exist")
-        if path.resolve() in inputs:
-            raise InputError(f"--{name}", "is one of the inputs")
+        if path.resolve() in inputs or any(_covers(each, path) for each in args.inputs):
+            raise InputError(f"--{name}", "is one of the inputs, or would be in the next run")
+
+
+def _covers(name: str, path: Path) -> bool:
+    """Return whether a folder or a glob that is read takes a path in, too."""
+    source, target = Path(name).absolute(), path.absolute()
+    return target.is_relative_to(source) if source.is_dir() else fnmatch(str(target), str(source))
 
 
 def _tell(args: argparse.Namespace, one: Run, progress: Progress, classifier: Classifier) -> None:

@@ -100,6 +100,8 @@ def test_parquet_csv_and_report(tmp_path: Path, capsys: pytest.CaptureFixture[st
         (["no-such.jsonl", "-o", "out.jsonl"], "no-such.jsonl"),
         (["in.jsonl", "-o", "out.txt"], "say --format"),
         (["in.jsonl", "-o", "in.jsonl"], "is one of the inputs"),
+        (["folder", "-o", "folder/out.jsonl"], "or would be in the next run"),
+        (["*n.jsonl", "-o", "then.jsonl"], "or would be in the next run"),
         (["in.jsonl", "-o", "none/out.jsonl"], "its folder does not exist"),
         (["in.jsonl", "-o", "folder", "--format", "csv"], "--output: is a folder"),
         (["in.jsonl", "-o", "o.csv", "--quarantine", "none/q"], "--quarantine: its folder does"),
@@ -119,6 +121,7 @@ def test_what_cannot_be_done_exits_with_1(
     monkeypatch.chdir(tmp_path)
     written(tmp_path / "in.jsonl")
     (tmp_path / "folder").mkdir()
+    written(tmp_path / "folder" / "in.jsonl")
     (tmp_path / "there.jsonl").write_text("mine")
     assert main(["batch", *arguments]) == 1
     err = capsys.readouterr().err

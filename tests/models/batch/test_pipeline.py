@@ -9,8 +9,8 @@ from batch_stub import StubClassifier, items
 from critech.batch.budget import Budget, record_bytes
 from critech.batch.dedup import KnownRows
 from critech.batch.errors import WorkerError
-from critech.batch.pipeline import GROUP_RECORDS, Pipeline
-from critech.batch.records import Position, Record
+from critech.batch.pipeline import GROUP_RECORDS, REJECTED_BYTES, Pipeline
+from critech.batch.records import Position, Record, Rejected
 from critech.batch.rows import RowOptions
 from critech.batch.workers import ThreadWorkers, Timed, timed
 
@@ -77,6 +77,28 @@ def test_what_is_under_way_keeps_to_the_budget() -> None:
         assert read - done <= 20 + GROUP_RECORDS + 1
     workers.close()
     assert workers.most <= 20 + GROUP_RECORDS
+
+
+def test_rejected_records_count_towards_the_budget() -> None:
+    gate = threading.Event()
+
+    class Waiting(StubClassifier):
+        def classify(self, *given: object) -> object:  # type: ignore[override]
+            assert gate.wait(30)
+            return super().classify(*given)  # type: ignore[arg-type]
+
+    def flood() -> Iterator[Record | Rejected]:
+        yield from unique(1)
+        for i in range(1, 200):
+            if i == 100:  # beyond the budget: the first record is waited for before this is read
+                assert gate.is_set()
+            yield Rejected(Position("a", i), "not_json", "is not JSON")
+
+    workers = ThreadWorkers(Waiting(), RowOptions(), 1)  # type: ignore[arg-type]
+    threading.Timer(0.3, gate.set).start()
+    budget = Budget(record_bytes(next(unique(1))) + 50 * REJECTED_BYTES, 0, 0)
+    assert len(list(Pipeline(workers, budget).outcomes(flood()))) == 200
+    workers.close()
 
 
 def test_reading_and_work_overlap() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from critech.batch.reading import Limits
+from critech.batch.reading import FieldMapping, Limits, read
 from critech.batch.reading.ipc import symbol_of_text
 from critech.batch.reading.limits import DEFAULT_LIMITS
 from critech.batch.reading.patent_xml import read_patents
@@ -195,3 +195,12 @@ def test_french_and_german_documents_have_no_language() -> None:
 )
 def test_symbols_are_read_from_every_way_of_writing(text: str, symbol: str | None) -> None:
     assert symbol_of_text(text) == symbol
+
+
+def test_fields_that_are_not_wanted_are_not_read() -> None:
+    for name in ("us_grant.xml", "ep_b1.xml"):
+        mapping = FieldMapping(claims="", description="", ipc="")
+        (record,) = read([str(REPLICAS / name)], mapping)
+        assert isinstance(record, Record)
+        assert (record.claims, record.description, record.ipc) == (None, None, ())
+        assert (record.text, record.title) == (EXPECTED[name]["text"], EXPECTED[name]["title"])

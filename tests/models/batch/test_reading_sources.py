@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import os
+import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
@@ -302,3 +304,33 @@ def test_a_package_that_is_not_installed_is_named(
     for call in (plan, lambda names: list(read(names))):
         with pytest.raises(InputError, match=f"needs the package {module.partition('.')[0]}"):
             call([str(tmp_path / name)])
+
+
+def test_pipes_are_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.jsonl")
+    (tmp_path / "b.jsonl").write_bytes(THREE)
+    assert len(ids(items(tmp_path))) == 3
+    with pytest.raises(InputError, match="a pipe is read as standard input"):
+        items(tmp_path / "a.jsonl")
+
+
+def test_an_encrypted_member_is_rejected_alone(tmp_path: Path) -> None:
+    data = bytearray(zipped(a_DOT_xml=GRANT, b_DOT_xml=APPLICATION))
+    for signature, at in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        data[data.index(signature) + at] |= 1
+    (tmp_path / "x.zip").write_bytes(data)
+    found = items(tmp_path / "x.zip")
+    assert [getattr(item, "reason", None) for item in found] == ["not_readable", None]
+
+
+def test_an_archive_of_plain_text_takes_the_names_as_ids(tmp_path: Path) -> None:
+    (tmp_path / "x.zip").write_bytes(zipped(b__one_DOT_txt=b"one", a_DOT_txt=b"two"))
+    assert ids(items(tmp_path / "x.zip")) == ["b/one.txt", "a.txt"]
+
+
+def test_reading_needs_no_extra_for_plain_formats() -> None:
+    code = (
+        "import sys, critech.batch.reading; print('pyarrow' in sys.modules, 'lxml' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "False False\n"

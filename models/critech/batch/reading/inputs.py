@@ -80,6 +80,8 @@ def _local(name: str) -> Input:
         return Input(name, "folder", partial(open_path, path), str(path.resolve()))
     if not path.exists():
         raise InputError(name, "no such file or folder")
+    if not path.is_file():
+        raise InputError(name, "not a file; a pipe is read as standard input, by the name -")
     return _file(name, partial(open_path, path), str(path.resolve()))
 
 

@@ -48,6 +48,10 @@ class FieldMapping:
         pairs = ((each.name, getattr(self, each.name)) for each in fields(self))
         return {name: column for name, column in pairs if column}
 
+    def unread(self) -> frozenset[str]:
+        """Return the fields that are not to be read, other than the text."""
+        return frozenset(n for n in FIELDS if getattr(self, n) == "" and n != "text")
+
     def __str__(self) -> str:
         return " ".join(f"{name}={_shown(column)}" for name, column in self.columns().items())
 

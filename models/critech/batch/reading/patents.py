@@ -6,7 +6,8 @@ tags are told apart by their structure, not by the name of the root element.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 from critech.batch.reading.fields import BadRecordError, language_of
 from critech.batch.reading.patents_ep import bibliography_of_ep
@@ -16,39 +17,45 @@ from critech.batch.reading.xml_tree import at, children, language_code, name_of,
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
+T = TypeVar("T")
 _BIBLIOGRAPHIC = "bibliographicdata"
 _EP_BIBLIOGRAPHIC = "sdobi"
 # Stands between the documents of USPTO's weekly files: sequence listings of the patent before it.
 _NOT_DOCUMENTS = ("sequencecwu",)
 
 
-def row_of(root: _Element) -> dict[str, object] | None:
+def row_of(root: _Element, unread: frozenset[str] = frozenset()) -> dict[str, object] | None:
     """Return the values by field name, None for what stands among documents without being one.
 
     Of several languages that of the abstract counts: the document's own if it is English or
     Japanese, else English, Japanese, its own. Without an abstract the text is the first claim.
-    Raises BadRecordError for a layout that is not known.
+    Fields that are ``unread`` are left out. Raises BadRecordError for a layout that is not known.
     """
     if name_of(root) in _NOT_DOCUMENTS:
         return None
     bibliographic = _bibliographic(root)
     own = language_code(root) or language_code(bibliographic)
     wanted = [code for code in (own,) if language_of(code)] + ["en", "ja", own]
-    code, abstract = _part(root, "abstract", own, wanted)
-    claims_code, claims = _part(root, "claims", own, [code, *wanted])
-    code = code or claims_code or own
-    _, description = _part(root, "description", own, [code, *wanted])
-    if name_of(bibliographic) == _EP_BIBLIOGRAPHIC:
-        row = bibliography_of_ep(root, bibliographic, [code, *wanted])
-    else:
-        row = bibliography_of_wipo(root, bibliographic, [code, *wanted])
-    texts = _claim_texts(claims)
-    text = plain(abstract) if abstract is not None else ""
-    row["text"] = text or (texts[0] if texts else None)
-    row["claims"] = "\n".join(texts) or None
-    row["description"] = plain(description) if description is not None else None
-    row["language"] = code
-    return row
+    code, text = _part(root, "abstract", own, wanted, plain)
+    claims: list[str] | None = None
+    if not text or "claims" not in unread:
+        claims_code, claims = _part(root, "claims", own, [code, *wanted], _claim_texts)
+        code = code or claims_code or own
+    description = None
+    if "description" not in unread:
+        _, description = _part(root, "description", own, [code, *wanted], plain)
+    ep = name_of(bibliographic) == _EP_BIBLIOGRAPHIC
+    bibliography = (bibliography_of_ep if ep else bibliography_of_wipo)(
+        root, bibliographic, [code, *wanted]
+    )
+    row: dict[str, object] = {
+        **bibliography,
+        "text": text or (claims[0] if claims else None),
+        "claims": "\n".join(claims or ()),
+        "description": description,
+        "language": code,
+    }
+    return {name: value for name, value in row.items() if name not in unread}
 
 
 def _bibliographic(root: _Element) -> _Element:
@@ -60,26 +67,30 @@ def _bibliographic(root: _Element) -> _Element:
 
 
 def _part(
-    root: _Element, name: str, own: str | None, wanted: list[str | None]
-) -> tuple[str | None, _Element | None]:
-    """Return the part of the text in the first of the languages, with its language. It stands
-    under the root or one level below (ST.96: in the body, or in the bibliographic data)."""
+    root: _Element,
+    name: str,
+    own: str | None,
+    wanted: list[str | None],
+    read: Callable[[_Element], T],
+) -> tuple[str | None, T | None]:
+    """Return a part of the text that is not blank, in the first of the languages, and its
+    language. It stands under the root or one level below (ST.96: in the body, or in the
+    bibliographic data)."""
     found = at(root, name)
     for child in [] if found else children(root):
         found += at(child, name)
-    pairs = [(language_code(each) or own, each) for each in found if plain(each)]
-    for code in wanted:
-        for pair in pairs:
-            if code is not None and pair[0] == code:
-                return pair
-    return pairs[0] if pairs else (None, None)
+    pairs = [(language_code(each) or own, each) for each in found]
+    ranks = {code: rank for rank, code in reversed(list(enumerate(wanted)))}
+    for code, each in sorted(pairs, key=lambda pair: ranks.get(pair[0], len(ranks))):
+        if text := read(each):
+            return code, text
+    return None, None
 
 
-def _claim_texts(claims: _Element | None) -> list[str]:
-    if claims is None:
-        return []
+def _claim_texts(claims: _Element) -> list[str]:
     each = at(claims, "claim")
     texts = [
         "\n".join(plain(text) for text in at(claim, "claimtext")) or plain(claim) for claim in each
     ]
-    return [text for text in texts if text] or [plain(claims)]
+    found = [text for text in texts if text] or [plain(claims)]
+    return [text for text in found if text]

@@ -113,7 +113,7 @@ def _records(raw: BinaryIO, source: Source, settings: Settings) -> Iterator[Reco
                 stream, source.name, mapping, limits, tabs=tabs, encoding=settings.encoding
             )
         case "xml":
-            yield from read_patents(stream, source.name, limits)
+            yield from read_patents(stream, source.name, limits, mapping.unread())
         case "text":
             yield from read_text(stream, source.name, source.id, limits, settings.encoding)
         case "parquet":

@@ -15,6 +15,7 @@ from critech.batch.reading.formats import Format, format_of_name, is_document_na
 from critech.batch.reading.inputs import Input, open_path
 from critech.batch.reading.limits import Limits
 from critech.batch.reading.streams import StreamError, faults_named
+from critech.errors import InputError
 
 ARCHIVE = ".zip"
 
@@ -53,7 +54,7 @@ def _of_folder(each: Input, limits: Limits, given: Format | None) -> Iterator[So
         path = folder / relative
         if each.before and str(path.resolve()) in each.before:
             continue  # read already, under its own name
-        if path.suffix.lower() == ARCHIVE:
+        if path.suffix.lower() == ARCHIVE and is_document_name(relative):
             yield from _of_archive(str(path), partial(open_path, path), limits, given)
         else:
             format = format_of_name(relative)
@@ -64,11 +65,19 @@ def _of_folder(each: Input, limits: Limits, given: Format | None) -> Iterator[So
 
 def files_of(folder: Path) -> Iterator[str]:
     """Yield the files under a folder, relative to it, with ``/``: those of a folder by name, then
-    those of the folders in it. Hidden folders are left out, links to folders are not followed."""
-    for base, folders, files in os.walk(folder):
+    those of the folders in it. Hidden folders and what is neither file nor folder (pipes, devices)
+    are left out, links to folders are not followed. Raises InputError for a folder that cannot be
+    listed."""
+    for base, folders, files in os.walk(folder, onerror=_not_listed):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
-            yield (Path(base) / name).relative_to(folder).as_posix()
+            path = Path(base) / name
+            if path.is_file() or not path.exists():  # what has gone is said when it is read
+                yield path.relative_to(folder).as_posix()
+
+
+def _not_listed(error: OSError) -> None:
+    raise InputError(str(error.filename), "folder cannot be listed") from None
 
 
 def _of_archive(
@@ -76,15 +85,18 @@ def _of_archive(
 ) -> Iterator[Source]:
     try:
         with closing(faults_named(opening)) as file:
+            beside: tuple[str, ...] | None = None
             for member in members(file, limits):
-                yield _of_member(name, member, given)
+                if member.beside is not beside:
+                    beside, chosen = member.beside, _chosen(member.beside, given)
+                yield _of_member(name, member, chosen)
     except StreamError as fault:
         yield Source(name, name, opening, fault=fault)
 
 
-def _of_member(name: str, member: Member, given: Format | None) -> Source:
+def _of_member(name: str, member: Member, chosen: set[Format]) -> Source:
     format = format_of_name(member.name)
-    skipped = format not in _chosen(member.beside, given) or not is_document_name(member.name)
+    skipped = format not in chosen or not is_document_name(member.name)
     return Source(
         f"{name}!{member.name}",
         member.name.rpartition("!")[2],
