@@ -19,6 +19,7 @@ EXIT_OK, EXIT_INPUT, EXIT_USAGE, EXIT_BUNDLE = 0, 1, 2, 3
 
 COMMANDS = {
     "classify": ("critech.commands.classify", "classify a text, a file or standard input"),
+    "batch": ("critech.commands.batch", "classify document dumps of any size, resumable"),
     "screen": ("critech.commands.screen", "screen patent filings against the 25 fields"),
     "serve": ("critech_service.command", "serve the HTTP API"),
     "keys": ("critech_service.keys_command", "create, list and revoke API keys"),

@@ -1,0 +1,1 @@
+"""Document dumps: many files in, one result per document out, resumable at any point."""

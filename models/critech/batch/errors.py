@@ -1,0 +1,57 @@
+"""How a run of a batch ends without an output. What was computed until then is kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from critech.errors import CritechError
+
+GO_ON = "run the same command again to go on"
+
+
+class BatchError(CritechError):
+    """Base of the ends of a run that leave its work folder as it is."""
+
+
+class StorageError(BatchError):
+    """Something cannot be written or read back: a full disk, a lost permission."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(f"{path}: {problem}; when that is mended, {GO_ON}")
+        self.path = path
+        self.problem = problem
+
+
+class LockedError(BatchError):
+    """Another process works on the same output."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path}: another run works on this output")
+
+
+class ChangedRunError(BatchError):
+    """The work folder belongs to a run with other settings or other input."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what}; go back to what it was, give another --output, or begin anew with --restart"
+        )
+
+
+class TooManyErrorsError(BatchError):
+    """More records were rejected than the limit allows."""
+
+    def __init__(self, rejected: int, limit: int) -> None:
+        super().__init__(
+            f"{rejected} records were rejected, more than --max-errors {limit}; {GO_ON} with a "
+            "higher limit, or mend the input and begin anew with --restart"
+        )
+        self.rejected = rejected
+        self.limit = limit
+
+
+class WorkerError(BatchError):
+    """A worker process is gone."""
+
+    def __init__(self) -> None:
+        super().__init__(f"a worker process ended by itself (out of memory?); {GO_ON}")

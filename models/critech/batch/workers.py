@@ -1,0 +1,116 @@
+"""Who classifies: threads that share one bundle, or processes that hold one each."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from typing import Protocol
+
+from critech.batch.errors import BatchError
+from critech.batch.records import Record, Rejected
+from critech.batch.rows import Row, RowOptions, classify_each
+from critech.classifier import Classifier
+
+Timed = tuple[Row | Rejected, float]
+
+
+class Workers(Protocol):
+    """Classifies groups of records, ``lanes`` of them at once; ``options`` is what rows hold."""
+
+    lanes: int
+    options: RowOptions
+
+    def submit(self, records: Sequence[Record]) -> Future[list[Timed]]:
+        """Return, later, what each record gives and the seconds it took, in order."""
+
+    def close(self) -> None:
+        """End the workers; what has not begun is dropped."""
+
+
+class ThreadWorkers:
+    """Threads that share a classifier, each working on its own group of records, one by one."""
+
+    def __init__(self, classifier: Classifier, options: RowOptions, threads: int) -> None:
+        self.lanes = threads
+        self.options = options
+        self._classifier = classifier.on(map)
+        self._pool = ThreadPoolExecutor(threads, "critech-batch")
+
+    def submit(self, records: Sequence[Record]) -> Future[list[Timed]]:
+        """Return, later, what each record gives and the seconds it took, in order."""
+        return self._pool.submit(timed, self._classifier, records, self.options)
+
+    def close(self) -> None:
+        """End the threads; what has not begun is dropped."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+class ProcessWorkers:
+    """Processes that load the bundle themselves, and take no other than the one with the digest
+    that the run was begun with. They end when the process that made them is gone."""
+
+    def __init__(
+        self, bundle: Path | None, digest: str, options: RowOptions, processes: int
+    ) -> None:
+        self.lanes = processes
+        self.options = options
+        self._source = (bundle, digest)
+        self._pool = ProcessPoolExecutor(
+            processes,
+            multiprocessing.get_context("spawn"),
+            initializer=_begin,
+            initargs=self._source,
+        )
+
+    def submit(self, records: Sequence[Record]) -> Future[list[Timed]]:
+        """Return, later, what each record gives and the seconds it took, in order."""
+        return self._pool.submit(_in_process, self._source, records, self.options)
+
+    def close(self) -> None:
+        """End the processes; what has not begun is dropped."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def timed(classifier: Classifier, records: Sequence[Record], options: RowOptions) -> list[Timed]:
+    """Return what each record gives and the seconds it took, in order."""
+    found = []
+    for record in records:
+        started = time.perf_counter()
+        (outcome,) = classify_each(classifier, [record], options)
+        found.append((outcome, time.perf_counter() - started))
+    return found
+
+
+def _begin(bundle: Path | None, digest: str) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _loaded(bundle, digest)
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent is gone: killed, it cannot tell its workers to end."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+@cache
+def _loaded(bundle: Path | None, digest: str) -> Classifier:
+    classifier = Classifier.load(bundle, threads=1).on(map)
+    if classifier.model.digest != digest:
+        raise BatchError("the bundle was exchanged while the run was at work")
+    return classifier
+
+
+def _in_process(
+    source: tuple[Path | None, str], records: Sequence[Record], options: RowOptions
+) -> list[Timed]:
+    return timed(_loaded(*source), records, options)

@@ -1,0 +1,181 @@
+"""``critech batch``: document dumps in, one file of rows out."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import closing, nullcontext
+from fnmatch import fnmatch
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from critech import __version__
+from critech.batch.budget import Budget
+from critech.batch.columns import titles_of
+from critech.batch.counting import Counting
+from critech.batch.disk import Disk
+from critech.batch.errors import GO_ON, StorageError, TooManyErrorsError, WorkerError
+from critech.batch.formats import Layout, format_of, output_format
+from critech.batch.progress import Progress, duration, progress_for
+from critech.batch.reading import FieldMapping, Plan, plan, read
+from critech.batch.report import html_report
+from critech.batch.rows import RowOptions, check_options
+from critech.batch.run import Job, Run
+from critech.batch.stopping import stop_on_signals
+from critech.batch.summary import summary
+from critech.batch.workers import ProcessWorkers, ThreadWorkers, Workers
+from critech.classifier import Classifier
+from critech.commands.batch_arguments import batch_parser
+from critech.errors import InputError
+
+EXIT_DONE, EXIT_REJECTED, EXIT_TOO_MANY, EXIT_MACHINE, EXIT_SIGNAL = 0, 4, 5, 6, 128
+
+
+def run(argv: Sequence[str]) -> int:
+    """Parse the arguments, show what will be read, run, and tell how it went."""
+    args = batch_parser().parse_args(argv)
+    args.format = args.format or format_of(args.output)
+    args.layout = args.layout or ("flat" if args.format == "csv" else "nested")
+    args.mapping = FieldMapping.parse(args.field)
+    try:
+        planned = plan(**_source(args))
+        _check_outputs(args, planned)
+        if not args.quiet:
+            print(planned, file=sys.stderr)
+        with Classifier.load(args.bundle, threads=1) as classifier:
+            return _classify(args, planned, classifier)
+    except TooManyErrorsError as error:
+        return _fail(str(error), EXIT_TOO_MANY)
+    except (StorageError, WorkerError) as error:
+        return _fail(str(error), EXIT_MACHINE)
+
+
+def _classify(args: argparse.Namespace, planned: Plan, classifier: Classifier) -> int:
+    options = _options(args, args.layout)
+    check_options(classifier, options)
+    job = _job(args, _settings(args, planned, options, classifier), classifier)
+    countable = not args.quiet and not any("://" in name or name == "-" for name in args.inputs)
+    with (
+        Counting(lambda: read(**_source(args))) if countable else nullcontext() as counting,
+        closing(_workers(args, classifier, options)) as workers,
+        stop_on_signals() as stop,
+    ):
+        total = (lambda: None) if counting is None else counting.total
+        with progress_for(args.quiet, args.no_progress, total) as progress:
+            one = Run(job, workers, progress, stop)
+            complete = one.to_end(read(**_source(args)))
+    if stop.signal is not None and not complete:
+        message = f"stopped after {one.tally.records} records; {GO_ON}"
+        return _fail(message, EXIT_SIGNAL + stop.signal)
+    _tell(args, one, progress, classifier)
+    return EXIT_REJECTED if one.tally.n_rejected else EXIT_DONE
+
+
+def _source(args: argparse.Namespace) -> dict[str, Any]:
+    """Return what is read, as ``plan`` and ``read`` take it."""
+    return {
+        "inputs": args.inputs,
+        "mapping": args.mapping,
+        "stdin": sys.stdin.buffer,
+        "format": args.format_in,
+        "encoding": args.encoding,
+    }
+
+
+def _options(args: argparse.Namespace, layout: Layout) -> RowOptions:
+    top_k = args.top_k
+    if top_k is None:
+        top_k = 0 if layout == "flat" else 5
+    taxonomies = tuple(args.taxonomy) if args.taxonomy else None
+    return RowOptions(taxonomies, top_k or None, args.min_score, args.screen)
+
+
+def _settings(
+    args: argparse.Namespace, planned: Plan, options: RowOptions, classifier: Classifier
+) -> dict[str, Any]:
+    """Return all that the output depends on beside the content of the input."""
+    return {
+        "bundle": classifier.model.digest,
+        "critech": __version__,
+        "onnxruntime": version("onnxruntime"),
+        "inputs": [source.name for source in planned.sources],
+        "field": sorted(args.field),
+        "format-in": args.format_in,
+        "encoding": args.encoding,
+        "format": args.format,
+        "layout": args.layout,
+        "taxonomy": None if options.taxonomies is None else list(options.taxonomies),
+        "top-k": options.top_k,
+        "min-score": options.min_score,
+        "screen": options.screen,
+    }
+
+
+def _job(args: argparse.Namespace, settings: Mapping[str, Any], classifier: Classifier) -> Job:
+    titles = titles_of(classifier.bundle.taxonomies)
+    return Job(
+        out=args.output,
+        form=output_format(args.format, args.layout, titles),
+        settings=settings,
+        quarantine=args.quarantine or args.output.with_name(f"{args.output.name}.quarantine.jsonl"),
+        keep_quarantine=args.quarantine is not None,
+        budget=Budget.of(args.memory),
+        shard_rows=args.shard_rows,
+        max_errors=args.max_errors,
+        restart=args.restart,
+    )
+
+
+def _workers(args: argparse.Namespace, classifier: Classifier, options: RowOptions) -> Workers:
+    if args.processes:
+        return ProcessWorkers(args.bundle, classifier.model.digest, options, args.processes)
+    return ThreadWorkers(classifier, options, args.threads or os.cpu_count() or 1)
+
+
+def _check_outputs(args: argparse.Namespace, planned: Plan) -> None:
+    """Raise InputError for what cannot be written in the end, before any work is done."""
+    inputs = {Path(source.name).resolve() for source in planned.sources}
+    for name in ("output", "quarantine", "report"):
+        path = getattr(args, name)
+        if path is None:
+            continue
+        if path.is_dir():
+            raise InputError(f"--{name}", "is a folder; give the name of a file")
+        if not path.absolute().parent.is_dir():
+            raise InputError(f"--{name}", "its folder does not exist")
+        if path.resolve() in inputs or any(_covers(each, path) for each in args.inputs):
+            raise InputError(f"--{name}", "is one of the inputs, or would be in the next run")
+
+
+def _covers(name: str, path: Path) -> bool:
+    """Return whether a folder or a glob that is read takes a path in, too."""
+    source, target = Path(name).absolute(), path.absolute()
+    return target.is_relative_to(source) if source.is_dir() else fnmatch(str(target), str(source))
+
+
+def _tell(args: argparse.Namespace, one: Run, progress: Progress, classifier: Classifier) -> None:
+    """Print the summary and write the report."""
+    titles = titles_of(classifier.bundle.taxonomies)
+    seconds = progress.rate.elapsed()
+    done_now = one.tally.records - progress.rate.before
+    if not args.quiet:
+        print(summary(one.tally, titles, seconds, done_now), file=sys.stderr)
+        print(f"written: {args.output}", file=sys.stderr)
+        if one.tally.n_rejected:
+            print(f"rejected: {one.job.quarantine}", file=sys.stderr)
+    if args.report is not None:
+        facts = [
+            ("output", str(args.output)),
+            ("this run", f"{done_now} records in {duration(seconds)}"),
+        ]
+        page = html_report(one.tally, titles, one.job.settings, facts)
+        with Disk().create(args.report) as file:
+            file.write(page.encode("utf-8", "replace"))
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"critech: {message}", file=sys.stderr)
+    return code

@@ -1,0 +1,142 @@
+"""The arguments of ``critech batch``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import get_args
+
+from critech.batch.budget import LEAST_MB
+from critech.batch.formats import FORMATS, LAYOUTS
+from critech.batch.reading import Format
+from critech.commands.arguments import count_argument
+
+SHARD_ROWS = 1000
+MEMORY_MB = 256
+_EPILOG = """exit codes:
+  0    done
+  1    input or options cannot be used, or are not those of the run to go on with
+  2    usage
+  3    bundle broken
+  4    done, and records were rejected: they are in the quarantine file
+  5    more records rejected than --max-errors allows
+  6    disk full or not writable, or a worker process lost
+  130, 143   stopped by SIGINT, SIGTERM
+After 5, 6, 130, 143 and after a crash the same command goes on where it was."""
+
+
+def batch_parser() -> argparse.ArgumentParser:
+    """Return the parser."""
+    parser = argparse.ArgumentParser(
+        prog="critech batch",
+        description="Classify document dumps. Work is saved as it goes: the same command, run "
+        "again, goes on after a crash and gives the output of an undisturbed run.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "inputs", nargs="+", metavar="INPUT", help="files, folders, globs, - for standard input"
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="OUT", help="the file to make"
+    )
+    _add_reading(parser.add_argument_group("reading"))
+    _add_result(parser.add_argument_group("result"))
+    _add_work(parser.add_argument_group("work"))
+    return parser
+
+
+def _add_reading(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--field",
+        action="append",
+        default=[],
+        metavar="FIELD=COLUMN",
+        help="column of a field (id, title, text, claims, description, language, ipc, "
+        "filing_date), otherwise guessed; FIELD= for none; repeatable",
+    )
+    group.add_argument("--format-in", choices=get_args(Format), help="format of all inputs")
+    group.add_argument("--encoding", metavar="NAME", help="encoding of all text inputs")
+    group.add_argument(
+        "--max-errors", type=_count, metavar="N", help="stop when more than N records are rejected"
+    )
+    group.add_argument(
+        "--quarantine",
+        type=Path,
+        metavar="FILE",
+        help="JSON lines of rejected records, without text; OUT.quarantine.jsonl",
+    )
+
+
+def _add_result(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--format", choices=FORMATS, help="format of OUT; by its suffix")
+    group.add_argument(
+        "--layout",
+        choices=LAYOUTS,
+        help="nested: a row for each record; flat: a row for each record and flagged label, and "
+        "one for a record without; nested, for csv flat",
+    )
+    group.add_argument(
+        "--taxonomy", action="append", metavar="ID", help="taxonomy to answer for; repeatable"
+    )
+    group.add_argument(
+        "--top-k",
+        type=_count,
+        metavar="N",
+        help="labels per taxonomy, 0 for all; 5, in the flat layout all",
+    )
+    group.add_argument(
+        "--min-score", type=_share, default=0.0, metavar="P", help="leave out labels below P"
+    )
+    group.add_argument("--screen", action="store_true", help="add verdicts of screening")
+    group.add_argument("--bundle", type=Path, metavar="DIR", help="bundle folder")
+    group.add_argument("--report", type=Path, metavar="FILE", help="HTML report, one file")
+
+
+def _add_work(group: argparse._ArgumentGroup) -> None:
+    lanes = group.add_mutually_exclusive_group()
+    lanes.add_argument(
+        "--threads", type=count_argument, metavar="N", help="threads; one for each processor"
+    )
+    lanes.add_argument(
+        "--processes", type=count_argument, metavar="N", help="processes in place of threads"
+    )
+    group.add_argument(
+        "--memory",
+        type=_megabytes,
+        default=MEMORY_MB,
+        metavar="MB",
+        help=f"what records and rows under way may take, beside the bundle; {MEMORY_MB}",
+    )
+    group.add_argument(
+        "--shard-rows",
+        type=count_argument,
+        default=SHARD_ROWS,
+        metavar="N",
+        help=f"records that are saved together; {SHARD_ROWS}",
+    )
+    group.add_argument(
+        "--restart", action="store_true", help="begin anew and replace an output that is there"
+    )
+    group.add_argument("--quiet", action="store_true", help="errors only")
+    group.add_argument("--no-progress", action="store_true", help="plain lines in place of the bar")
+
+
+def _count(value: str) -> int:
+    if not value.isascii() or not value.isdigit():
+        raise argparse.ArgumentTypeError("must be a whole number of 0 or more")
+    return int(value)
+
+
+def _megabytes(value: str) -> int:
+    number = _count(value)
+    if number < LEAST_MB:
+        raise argparse.ArgumentTypeError(f"must be {LEAST_MB} or more")
+    return number
+
+
+def _share(value: str) -> float:
+    number = float(value)
+    if not 0.0 <= number <= 1.0:
+        raise argparse.ArgumentTypeError("must be between 0 and 1")
+    return number
