@@ -68,12 +68,12 @@ def test_no_column_for_the_text_is_an_error_that_names_the_columns() -> None:
 
 
 def test_a_column_that_does_not_exist_is_an_error_that_names_the_columns() -> None:
-    with pytest.raises(InputError, match=r"x.csv: no such column body; columns found: id, text"):
+    with pytest.raises(InputError, match=r"x.csv: no such column for text; columns found: id, text"):
         guess("id", "text", text="body")
 
 
 def test_a_given_column_that_is_there_twice_is_an_error() -> None:
-    with pytest.raises(InputError, match="more than one column text"):
+    with pytest.raises(InputError, match="more than one such column for text"):
         guess("text", "text", text="text")
 
 

@@ -62,10 +62,10 @@ def resolve(mapping: FieldMapping, found: Sequence[str], source: str) -> FieldMa
     Raises InputError, naming the columns found, for a column that is not there or is there twice
     and where no column, or more than one, can be the text.
     """
-    for column in mapping.columns().values():
+    for name, column in mapping.columns().items():
         if found.count(column) != 1:
-            problem = "no such column" if column not in found else "more than one column"
-            raise InputError(source, f"{problem} {_shown(column)}; {_found(found)}")
+            problem = "no such column" if column not in found else "more than one such column"
+            raise InputError(source, f"{problem} for {name}; {_found(found)}")
     taken = set(mapping.columns().values())
     guessed = {"text": mapping.text or _guess_text(mapping, found, taken, source)}
     taken.add(guessed["text"])
