@@ -63,7 +63,7 @@ def _run(folder: Path, name: FormatName, kill_after: float | None) -> float | No
     child = os.fork()
     if child == 0:
         try:
-            run(job(folder, name), items(N_ITEMS), SlowStub())
+            run(job(folder, name, shard_rows=10), items(N_ITEMS), SlowStub())
             os._exit(0)
         except BaseException as error:  # the parent must see it as a failure, whatever it is
             sys.stderr.write(f"{type(error).__name__} {error}\n")

@@ -17,7 +17,8 @@ from dying_disk import Died, DyingDisk
 
 from critech.batch.formats import FormatName, Layout
 
-N_REAL_KILLS = 20
+N_REAL_KILLS = 10
+N_ITEMS = 54
 FOREVER = 10**9
 OUTPUTS: list[tuple[FormatName, Layout]] = [
     ("jsonl", "nested"),
@@ -29,7 +30,7 @@ OUTPUTS: list[tuple[FormatName, Layout]] = [
 def undisturbed(folder: Path, name: FormatName, layout: Layout) -> tuple[dict[str, bytes], int]:
     folder.mkdir()
     disk = DyingDisk(FOREVER, random.Random(0))
-    run(job(folder, name, layout), items(), disk=disk)
+    run(job(folder, name, layout), items(N_ITEMS), disk=disk)
     return outputs(folder), disk.steps
 
 
@@ -39,7 +40,7 @@ def outputs(folder: Path) -> dict[str, bytes]:
 
 def dies(folder: Path, name: FormatName, layout: Layout, disk: DyingDisk) -> bool:
     try:
-        run(job(folder, name, layout), items(), disk=disk)
+        run(job(folder, name, layout), items(N_ITEMS), disk=disk)
     except Died:
         return True
     return False

@@ -34,6 +34,7 @@ def archive(name: str, content: bytes) -> bytes:
 
 FILES = {
     "text.txt": TEXT.encode(),
+    "dump.jsonl": json.dumps({**FILING, "id": "d"}).encode() + b"\n" + TEXT.encode() + b"\n",
     "latin.txt": TEXT.encode("utf-16"),
     "filings.jsonl": json.dumps(FILING).encode(),
     "cut.jsonl": json.dumps(FILING).encode()[:-3],
@@ -71,6 +72,13 @@ def case(line: str, code: int = 1, stdin: str = "", shows: bool = False) -> Case
 
 CORPORA = ("odd", "language", "label", "cut")
 CASES: dict[str, list[Case] | None] = {
+    "batch": [
+        case("dump.jsonl -o made.csv --screen --no-progress", 4),
+        case("dump.jsonl -o made.jsonl --taxonomy WORD"),
+        case("gold-cut.jsonl -o made.jsonl"),
+        case("dump.jsonl -o made.jsonl --field TEXT"),
+        case("dump.jsonl -o made.jsonl --layout TEXT", 2),
+    ],
     "classify": [
         case("TEXT --title TEXT --ipc WORD", 0, shows=True),  # the symbol that cannot be read
         case("- --json --explain", 0, TEXT, shows=True),

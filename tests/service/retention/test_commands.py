@@ -21,7 +21,9 @@ from critech.cli import COMMANDS, main
 from critech.commands.arguments import Parser
 
 SLOW = ("train", "cross-validate")  # to import, so these run in the tester's process
-MADE = ("kept.jsonl", "audit-odd.jsonl.head", "made.key", "made.pub")
+BATCH = ("made.csv", "made.csv.quarantine.jsonl")
+JOURNAL = ("made.csv.critech/journal.jsonl", "made.csv.critech/lock")
+MADE = ("kept.jsonl", "audit-odd.jsonl.head", "made.key", "made.pub", *BATCH, *JOURNAL)
 LOCK = "out/.lock"
 
 
@@ -148,7 +150,12 @@ def test_nothing_is_written_elsewhere_and_nobody_is_called(ran: Ran) -> None:
     written = {what for kind, _, what in lines if kind == "write"}
     unpacked = {what for what in written if what.startswith("out/.staging-")}  # and removed again
     assert unpacked
-    assert written - unpacked - {"/dev/null", "out"} == {*MADE, LOCK}
+    parts = {f"{what}.part" for what in (*BATCH, *JOURNAL)}
+    work = "made.csv.critech/"  # shards and parts, removed again
+    unpacked |= {what for what in written if what in parts or what.startswith(f"{work}shards")}
+    unpacked |= {work.rstrip("/"), f"{work}output.part"}
+    renamed = set(BATCH)  # never open under its own name
+    assert written - unpacked - {"/dev/null", "out"} == {*MADE, LOCK} - renamed
     assert [what for kind, _, what in lines if kind == "call"] == []
 
 
