@@ -271,11 +271,25 @@ class FilingOut(BaseModel):
 
 
 class CertificateOut(BaseModel):
-    """The recall certificate that the batch falls under."""
-
-    model_config = ConfigDict(extra="allow")
+    """The recall certificate that the batch falls under; figures are absent without one."""
 
     status: Literal["certified", "no_certificate", "void"]
+    reason: str | None = Field(None, description="Why it is void or there is none.")
+    target_recall: float | None = None
+    confidence: float | None = None
+    positives: int | None = None
+    misses: int | None = None
+    lower_bound: float | None = Field(None, description="Lower bound of recall.")
+    needed: int | None = Field(
+        None, description="Further positives, all found, that would certify the target."
+    )
+    calibration_set: str | None = None
+    calibration_digest: str | None = None
+    date: str | None = None
+    n_filings: int | None = Field(None, description="Filings of this batch.")
+    n_out_of_distribution: int | None = Field(
+        None, description="Filings of this batch unlike the training texts."
+    )
 
 
 class ProvenanceOut(BaseModel):

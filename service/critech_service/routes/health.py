@@ -5,18 +5,21 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from critech_service.problems import UnicodeJSONResponse, problem
+from critech_service.model_schemas import AliveOut, ReadyOut
+from critech_service.problems import UNAVAILABLE_RESPONSE, UnicodeJSONResponse, problem
 
 router = APIRouter(tags=["health"])
 
 
-@router.get("/healthz", summary="Is the process alive")
+@router.get("/healthz", summary="Is the process alive", response_model=AliveOut)
 async def healthz() -> Response:
     """Answer at once, whatever the state of the model."""
     return UnicodeJSONResponse({"status": "ok"})
 
 
-@router.get("/readyz", summary="Can it classify", responses={503: {"description": "Not ready"}})
+@router.get(
+    "/readyz", summary="Can it classify", response_model=ReadyOut, responses=UNAVAILABLE_RESPONSE
+)
 async def readyz(request: Request) -> Response:
     """Answer 200 once the bundle is verified and a text was classified with it, else 503."""
     if not getattr(request.app.state, "ready", False):

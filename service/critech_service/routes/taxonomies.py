@@ -16,8 +16,14 @@ from critech.errors import InputError
 from critech_labels import Label, Taxonomy, TaxonomyError
 from critech_labels.crosswalk import correspondences, read_crosswalk
 from critech_labels.export import snapshot
-from critech_service.problems import NOT_FOUND_RESPONSE, UnicodeJSONResponse
+from critech_service.problems import NOT_FOUND_RESPONSE, UnicodeJSONResponse, documented
 from critech_service.schemas import DateIn
+from critech_service.taxonomy_schemas import (
+    CrosswalkOut,
+    LabelDetailOut,
+    TaxonomyListOut,
+    TaxonomyOut,
+)
 
 router = APIRouter(tags=["taxonomies"])
 
@@ -29,14 +35,24 @@ LabelId = Annotated[
 ]
 
 
-@router.get("/v1/taxonomies", summary="List the taxonomies")
+@router.get(
+    "/v1/taxonomies",
+    summary="List the taxonomies",
+    response_model=TaxonomyListOut,
+    responses=documented(422),
+)
 async def list_taxonomies(request: Request, as_of: AsOf = None) -> Response:
     """Return every taxonomy without its labels: instrument, authority, version, counts."""
     found = [_head(taxonomy, as_of) for taxonomy in _taxonomies(request, as_of).values()]
     return UnicodeJSONResponse({"taxonomies": found})
 
 
-@router.get("/v1/taxonomies/{taxonomy_id}", summary="One taxonomy", responses=NOT_FOUND_RESPONSE)
+@router.get(
+    "/v1/taxonomies/{taxonomy_id}",
+    summary="One taxonomy",
+    response_model=TaxonomyOut,
+    responses=NOT_FOUND_RESPONSE,
+)
 async def one_taxonomy(taxonomy_id: str, request: Request, as_of: AsOf = None) -> Response:
     """Return a taxonomy with all its labels, sub-items after their category."""
     taxonomy = _find(request, taxonomy_id, as_of)
@@ -46,6 +62,7 @@ async def one_taxonomy(taxonomy_id: str, request: Request, as_of: AsOf = None) -
 @router.get(
     "/v1/taxonomies/{taxonomy_id}/labels/{code}",
     summary="One label",
+    response_model=LabelDetailOut,
     responses=NOT_FOUND_RESPONSE,
 )
 async def one_label(taxonomy_id: str, code: str, request: Request, as_of: AsOf = None) -> Response:
@@ -68,7 +85,12 @@ def _with_children(taxonomy: Taxonomy, label: Label) -> dict[str, Any]:
     }
 
 
-@router.get("/v1/crosswalk", summary="Correspondences between the taxonomies")
+@router.get(
+    "/v1/crosswalk",
+    summary="Correspondences between the taxonomies",
+    response_model=CrosswalkOut,
+    responses=documented(422),
+)
 async def crosswalk(label: LabelId = None) -> Response:
     """Return which labels of different taxonomies correspond, how and why: all of them, each pair
     once, or, with `label`, those of one label. Editorial work, no determination."""
