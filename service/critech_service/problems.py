@@ -45,6 +45,12 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: _documented(status) for status in statuses}
 
 
+def link(operation: str, **parameters: str) -> dict[int | str, dict[str, Any]]:
+    """Return what OpenAPI says of a success whose body holds another operation's parameters."""
+    found = {"operationId": operation, "parameters": parameters}
+    return {200: {"links": {operation: found}}}
+
+
 PROBLEM_RESPONSES = documented(400, 413, 415, 422)
 NOT_FOUND_RESPONSE = documented(404, 422)
 OTHER_RESPONSE: dict[int | str, dict[str, Any]] = {

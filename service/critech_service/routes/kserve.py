@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi import APIRouter, Depends, HTTPException, Path, Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
@@ -25,7 +25,7 @@ from critech_service.kserve_schemas import (
     ReadyOut,
     ServerOut,
 )
-from critech_service.problems import OTHER_RESPONSE, UnicodeJSONResponse, documented
+from critech_service.problems import OTHER_RESPONSE, UnicodeJSONResponse, documented, link
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -84,7 +84,10 @@ async def ready(request: Request) -> Response:
     return UnicodeJSONResponse({"ready": state}, 200 if state else 503)
 
 
-async def _model(request: Request, name: str) -> Classifier:
+Name = Annotated[str, Path(description="The model.", json_schema_extra={"enum": [MODEL]})]
+
+
+async def _model(request: Request, name: Name) -> Classifier:
     if name != MODEL:
         raise HTTPException(404, f"there is no such model; there is {MODEL}")
     if not _is_ready(request):
@@ -93,7 +96,7 @@ async def _model(request: Request, name: str) -> Classifier:
     return classifier
 
 
-async def _version(request: Request, name: str, version: str) -> Classifier:
+async def _version(request: Request, name: Name, version: str) -> Classifier:
     classifier = await _model(request, name)
     if version != classifier.model.version:
         raise HTTPException(404, f"there is no such version; there is {classifier.model.version}")
@@ -103,6 +106,9 @@ async def _version(request: Request, name: str, version: str) -> Classifier:
 Model = Annotated[Classifier, Depends(_model)]
 Version = Annotated[Classifier, Depends(_version)]
 ABOUT: dict[str, Any] = {"response_model": ModelMetadataOut, "responses": UNKNOWN}
+TO_VERSION = link(
+    "v2_model_version", name="$response.body#/name", version="$response.body#/versions/0"
+)
 READY: dict[str, Any] = {"response_model": ModelReadyOut, "responses": UNKNOWN}
 INFER: dict[str, Any] = {
     "response_model": InferOut,
@@ -111,13 +117,23 @@ INFER: dict[str, Any] = {
 }
 
 
-@router.get("/models/{name}", summary="The model", **ABOUT)
+@router.get(
+    "/models/{name}",
+    summary="The model",
+    response_model=ModelMetadataOut,
+    responses={**TO_VERSION, **UNKNOWN},
+)
 async def model(classifier: Model) -> Response:
     """Return the tensors of the model and the label ids of their columns."""
     return UnicodeJSONResponse(metadata(classifier))
 
 
-@router.get("/models/{name}/versions/{version}", summary="A version of the model", **ABOUT)
+@router.get(
+    "/models/{name}/versions/{version}",
+    summary="A version of the model",
+    operation_id="v2_model_version",
+    **ABOUT,
+)
 async def model_version(classifier: Version) -> Response:
     """Return the tensors of the model and the label ids of their columns."""
     return UnicodeJSONResponse(metadata(classifier))
