@@ -15,7 +15,9 @@ from critech_service.access.limits import Limits
 from critech_service.access.security import ALTERNATIVES
 from critech_service.audit import open_audit
 from critech_service.body_limit import BodyLimit
+from critech_service.body_time import BodyTime
 from critech_service.guard import Guard
+from critech_service.head_requests import HeadRequests
 from critech_service.routes import annif, classify, health, kserve, model, screen, taxonomies
 from critech_service.schemas import EXAMPLE_EN
 from critech_service.security_headers import SecurityHeaders
@@ -65,6 +67,7 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
     )
     problems.install(app)
     # the last added is the outermost
+    app.add_middleware(BodyTime, seconds=settings.receive_seconds)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(
         Limits,
@@ -75,6 +78,7 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
         app.add_middleware(Authenticate, ring=ring)
     app.add_middleware(Guard)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(HeadRequests)
     responses = problems.LIMIT_RESPONSES if ring is None else problems.ACCESS_RESPONSES
     declared = [] if ring is None else ALTERNATIVES
     for module in (classify, screen, taxonomies, model, annif, kserve):

@@ -1,4 +1,4 @@
-"""Response models of the bundle in use and of the process's health."""
+"""Response models of ``GET /v1/model`` and the health routes."""
 
 from __future__ import annotations
 
@@ -8,46 +8,81 @@ from pydantic import BaseModel, Field
 
 from critech_service.schemas import ModelOut, Title
 from critech_service.screen_schemas import CertificateOut
+from critech_service.taxonomy_schemas import TaxonomyRefOut
 
 
 class EncoderOut(BaseModel):
-    """How a text becomes chunks, in tokens."""
+    """How a text becomes chunks; lengths are in tokens."""
 
     prefix: str
     bos: int
     eos: int
-    chunk_tokens: int = Field(examples=[512])
-    max_chunks: int = Field(description="What lies beyond is reported as not seen.")
+    chunk_tokens: int
+    max_chunks: int = Field(description="Chunks that are read of one text.")
     dimension: int
 
 
-class BundleFileOut(BaseModel):
+class FileOut(BaseModel):
     """A file of the bundle."""
 
-    sha256: str
-    bytes: int | None = None
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    bytes: int
 
 
-class EditionOut(BaseModel):
-    """A taxonomy that the bundle was trained on."""
+class FusionOut(BaseModel):
+    """What a rule adds to the log-odds of a text."""
 
-    id: str = Field(examples=["jp-secret-patent-25"])
-    version: str = Field(examples=["2025-01-01"])
+    offsets: dict[str, float]
+    fitted_on: dict[str, Any]
 
 
-class ModelDetailOut(ModelOut):
+class CertificateEntryOut(BaseModel):
+    """Recall of one field, in one language, at its cut-off."""
+
+    label: str
+    language: str
+    threshold: float | None
+    positives: int
+    misses: int
+    lower_bound: float
+    status: str
+    needed: int
+
+
+class WholeCertificateOut(BaseModel):
+    """The recall certificate, field by field."""
+
+    model_digest: str
+    calibration_digest: str
+    calibration_name: str
+    n_texts: int
+    n_out_of_distribution: int
+    date: str
+    target_recall: float
+    confidence: float
+    entries: list[CertificateEntryOut]
+
+
+class ScreeningModelOut(BaseModel):
+    """What screening adds to the scores."""
+
+    fusion: FusionOut | None
+    cutoffs: dict[str, dict[str, float]]
+    cutoff_rule: str
+    certificate: WholeCertificateOut | None
+
+
+class ModelDetailsOut(ModelOut):
     """The bundle in use."""
 
-    format: int
+    format: int = Field(examples=[2])
     encoder: EncoderOut
-    files: dict[str, BundleFileOut]
-    training: dict[str, Any] = Field(description="How it was trained, as its training run says.")
+    files: dict[str, FileOut]
+    training: dict[str, Any] = Field(description="What the training run put down of itself.")
     metrics: dict[str, Any] = Field(description="Held-out metrics with sample sizes.")
-    screening: dict[str, Any] | None = Field(
-        description="Cut-offs, fusion of rule and text, recall certificate."
-    )
+    screening: ScreeningModelOut | None
     certificate: CertificateOut
-    taxonomies: list[EditionOut]
+    taxonomies: list[TaxonomyRefOut]
     notice: Title
 
 
@@ -57,7 +92,7 @@ class AliveOut(BaseModel):
     status: Literal["ok"]
 
 
-class ReadyOut(BaseModel):
+class ReadyStateOut(BaseModel):
     """A text was classified with this bundle."""
 
     status: Literal["ready"]

@@ -25,6 +25,7 @@ _TITLES = {
     403: ("forbidden", "This is not allowed"),
     404: ("not-found", "There is nothing here"),
     405: ("method-not-allowed", "The method is not allowed here"),
+    408: ("request-timeout", "The request took too long to arrive"),
     413: ("body-too-large", "The request body is too large"),
     415: ("unsupported-media-type", "The request body has another media type"),
     422: ("invalid-request", "The request is not valid"),
@@ -51,7 +52,7 @@ def link(operation: str, **parameters: str) -> dict[int | str, dict[str, Any]]:
     return {200: {"links": {operation: found}}}
 
 
-PROBLEM_RESPONSES = documented(400, 413, 415, 422)
+PROBLEM_RESPONSES = documented(400, 408, 413, 415, 422)
 NOT_FOUND_RESPONSE = documented(404, 422)
 OTHER_RESPONSE: dict[int | str, dict[str, Any]] = {
     "default": {**_documented(500), "description": "Any other error"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from critech_service.model_schemas import AliveOut, ReadyOut
+from critech_service.model_schemas import AliveOut, ReadyStateOut
 from critech_service.problems import UNAVAILABLE_RESPONSE, UnicodeJSONResponse, problem
 
 router = APIRouter(tags=["health"])
@@ -18,7 +18,10 @@ async def healthz() -> Response:
 
 
 @router.get(
-    "/readyz", summary="Can it classify", response_model=ReadyOut, responses=UNAVAILABLE_RESPONSE
+    "/readyz",
+    summary="Can it classify",
+    response_model=ReadyStateOut,
+    responses=UNAVAILABLE_RESPONSE,
 )
 async def readyz(request: Request) -> Response:
     """Answer 200 once the bundle is verified and a text was classified with it, else 503."""

@@ -19,8 +19,8 @@ from critech_service.problems import NOT_FOUND_RESPONSE, UnicodeJSONResponse, do
 from critech_service.schemas import TAXONOMY, DateIn
 from critech_service.taxonomy_schemas import (
     CrosswalkOut,
-    LabelDetailOut,
-    TaxonomyListOut,
+    OneLabelOut,
+    TaxonomiesOut,
     TaxonomyOut,
 )
 
@@ -55,7 +55,7 @@ TO_CROSSWALK = link("crosswalk", label="{$response.body#/taxonomy/id}:{$response
 @router.get(
     "/v1/taxonomies",
     summary="List the taxonomies",
-    response_model=TaxonomyListOut,
+    response_model=TaxonomiesOut,
     responses={**TO_TAXONOMY, **documented(422)},
 )
 async def list_taxonomies(request: Request, as_of: AsOf = None) -> Response:
@@ -80,7 +80,7 @@ async def one_taxonomy(taxonomy_id: TaxonomyId, request: Request, as_of: AsOf = 
 @router.get(
     "/v1/taxonomies/{taxonomy_id}/labels/{code}",
     summary="One label",
-    response_model=LabelDetailOut,
+    response_model=OneLabelOut,
     responses={**TO_CROSSWALK, **NOT_FOUND_RESPONSE},
     operation_id="one_label",
 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 from critech.bundle import default_path
+from critech.commands.arguments import Parser
 from critech_labels import load_taxonomies
 from critech_labels.taxonomy import label_order
 from critech_training.commands.arguments import corpus_records
@@ -20,7 +20,7 @@ from critech_training.train import TrainConfig, train
 def run(argv: Sequence[str]) -> int:
     """Parse the arguments, train, write the bundle and print the held-out table."""
     defaults = TrainConfig()
-    parser = argparse.ArgumentParser(prog="critech train", description="Train a bundle.")
+    parser = Parser(prog="critech train", description="Train a bundle.")
     parser.add_argument("--out", type=Path, default=default_path(), metavar="DIR")
     parser.add_argument("--corpus", type=Path, default=default_corpus_dir(), metavar="DIR")
     parser.add_argument(
