@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from critech_service.schemas import MAX_DOCUMENTS, MAX_ID, MAX_TEXT, TAXONOMY, Whole
+from critech_service.schemas import MAX_DOCUMENTS, MAX_ID, MAX_TEXT, TAXONOMY, WHOLE
 
 INPUTS = ("text", "title", "language")
 OUTPUTS = {
@@ -65,7 +65,7 @@ class TensorIn(_In):
     name: Literal["text", "title", "language"] = Field(
         description="`text` is needed; `title` and `language` (en, ja or blank) may be left out."
     )
-    shape: list[Annotated[Whole, Field(ge=0, le=2**63 - 1)]] = Field(
+    shape: list[Annotated[int, Field(ge=0, le=2**63 - 1), WHOLE]] = Field(
         min_length=1, max_length=2, description="`[n]` or `[n, 1]`.", examples=[[2]]
     )
     datatype: Literal["BYTES"]

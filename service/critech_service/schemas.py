@@ -58,7 +58,7 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-Whole = Annotated[int, BeforeValidator(_whole)]
+WHOLE = BeforeValidator(_whole)  # behind the limits, which OpenAPI loses otherwise
 
 
 def _iso_date(value: object) -> object:
@@ -116,8 +116,8 @@ class ClassifyIn(Strict):
         description="Taxonomy ids to answer for; all when absent.",
         examples=[["jp-secret-patent-25"]],
     )
-    top_k: Whole | None = Field(
-        5, ge=1, le=1000, description="Labels per taxonomy, best first; null means all."
+    top_k: Annotated[int, Field(ge=1, le=1000), WHOLE] | None = Field(
+        5, description="Labels per taxonomy, best first; null means all."
     )
     min_score: float = Field(
         0.0, ge=0.0, le=1.0, description="Labels below this score are left out."
