@@ -55,23 +55,23 @@ def run(classifier: Classifier, keys: bool, per_operation: int, seed: int) -> Ou
     with tempfile.TemporaryDirectory() as folder:
         if keys:
             app, token = app_with_key(classifier, Path(folder))
-            arguments = ["--header", f"Authorization: Bearer {token}"]
         else:
-            app, arguments = create_app(Settings(), classifier), []
-        report = Path(folder) / "report.json"
+            app, token = create_app(Settings(), classifier), ""
+        report, document = Path(folder) / "report.json", Path(folder) / "openapi.json"
+        document.write_text(json.dumps(app.openapi()))
         with serving(app) as address:
             ended = subprocess.run(
                 [
                     *(sys.executable, "-m", "schemathesis.cli"),
                     *("--config-file", str(HERE / "schemathesis.toml")),
-                    *("run", f"{address}/openapi.json", *arguments),
+                    *("run", str(document), "--url", address),
                     *(f"--max-examples={per_operation}", f"--seed={seed}"),
                     *("--report=json", f"--report-json-path={report}", "--no-color"),
                 ],
                 capture_output=True,
                 text=True,
                 cwd=folder,
-                env={**os.environ, "PYTHONWARNINGS": "ignore"},
+                env={**os.environ, "PYTHONWARNINGS": "ignore", "CRITECH_FUZZ_KEY": token},
                 check=False,
             )
         output = ended.stdout + ended.stderr

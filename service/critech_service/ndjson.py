@@ -7,6 +7,7 @@ being read, whatever is sent.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
@@ -94,9 +95,18 @@ def _parsed(raw: bytes, number: int) -> Line | BadLine:
     except UnicodeDecodeError:
         return BadLine(number, "not_utf8")
     try:
-        return Line(number, json.loads(text, parse_constant=_refuse), len(raw))
+        value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
+        return Line(number, value, len(raw))
     except (ValueError, RecursionError):  # a number of too many digits is a ValueError
         return BadLine(number, "not_json")
+
+
+def _finite(digits: str) -> float:
+    """Return a number. Raise for one like ``1e999``, which Python reads as infinity."""
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError
+    return number
 
 
 def _refuse(_: str) -> NoReturn:

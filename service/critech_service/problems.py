@@ -46,10 +46,13 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: _documented(status) for status in statuses}
 
 
-def link(operation: str, **parameters: str) -> dict[int | str, dict[str, Any]]:
-    """Return what OpenAPI says of a success whose body holds another operation's parameters."""
-    found = {"operationId": operation, "parameters": parameters}
-    return {200: {"links": {operation: found}}}
+def link(*operations: str, **parameters: str) -> dict[int | str, dict[str, Any]]:
+    """Return what OpenAPI says of a success whose body holds the parameters of other operations."""
+    return {
+        200: {
+            "links": {name: {"operationId": name, "parameters": parameters} for name in operations}
+        }
+    }
 
 
 PROBLEM_RESPONSES = documented(400, 408, 413, 415, 422)

@@ -106,9 +106,8 @@ async def _version(request: Request, name: Name, version: str) -> Classifier:
 Model = Annotated[Classifier, Depends(_model)]
 Version = Annotated[Classifier, Depends(_version)]
 ABOUT: dict[str, Any] = {"response_model": ModelMetadataOut, "responses": UNKNOWN}
-TO_VERSION = link(
-    "v2_model_version", name="$response.body#/name", version="$response.body#/versions/0"
-)
+VERSIONED = ("v2_model_version", "v2_version_ready", "v2_version_infer")
+TO_VERSIONS = link(*VERSIONED, name="$response.body#/name", version="$response.body#/versions/0")
 READY: dict[str, Any] = {"response_model": ModelReadyOut, "responses": UNKNOWN}
 INFER: dict[str, Any] = {
     "response_model": InferOut,
@@ -121,7 +120,7 @@ INFER: dict[str, Any] = {
     "/models/{name}",
     summary="The model",
     response_model=ModelMetadataOut,
-    responses={**TO_VERSION, **UNKNOWN},
+    responses={**TO_VERSIONS, **UNKNOWN},
 )
 async def model(classifier: Model) -> Response:
     """Return the tensors of the model and the label ids of their columns."""
@@ -145,7 +144,12 @@ async def model_ready(_: Model) -> Response:
     return UnicodeJSONResponse({"name": MODEL, "ready": True})
 
 
-@router.get("/models/{name}/versions/{version}/ready", summary="Can this version classify", **READY)
+@router.get(
+    "/models/{name}/versions/{version}/ready",
+    summary="Can this version classify",
+    operation_id="v2_version_ready",
+    **READY,
+)
 async def version_ready(_: Version) -> Response:
     """Answer 200 once a text was classified, else 503."""
     return UnicodeJSONResponse({"name": MODEL, "ready": True})
@@ -158,7 +162,10 @@ async def infer(request: Request, classifier: Model) -> Response:
 
 
 @router.post(
-    "/models/{name}/versions/{version}/infer", summary="Classify with this version", **INFER
+    "/models/{name}/versions/{version}/infer",
+    summary="Classify with this version",
+    operation_id="v2_version_infer",
+    **INFER,
 )
 async def version_infer(request: Request, classifier: Version) -> Response:
     """Return scores and decisions of all labels, or of one taxonomy's, for 1 to 64 documents."""
