@@ -1,0 +1,68 @@
+"""The arrays of a bundle: read without pickle, held against the label order and each other."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from critech.bundle.manifest import ARRAYS, LABELS
+from critech.errors import BundleError
+from critech_labels import Taxonomy
+from critech_labels.taxonomy import label_order
+
+ARRAY_NAMES = (
+    "center", "dense", "lexical", "intercept", "lexical_keys", "lexical_idf", "slope", "offset",
+    "fitted", "assigned", "possible",
+)  # fmt: skip
+ARRAYS_SINCE = {"coverage_floor": 2}
+
+
+def read_arrays(data: bytes, format_: int) -> dict[str, npt.NDArray[Any]]:
+    """Return the arrays by name, with defaults for those that came with a later format."""
+    later = [name for name, since in ARRAYS_SINCE.items() if format_ >= since]
+    with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+        for name in (*ARRAY_NAMES, *later, "labels"):
+            if name not in archive:
+                raise BundleError(ARRAYS, "lacks an array", name, sorted(archive.files))
+        found = {name: archive[name] for name in archive.files}
+    return {"coverage_floor": np.zeros(2, dtype=np.float32), **found}
+
+
+def check_label_order(
+    labels: tuple[str, ...],
+    taxonomies: tuple[Taxonomy, ...],
+    arrays: Mapping[str, npt.NDArray[Any]],
+) -> None:
+    """Compare the manifest's label order with the snapshot's and with that of the arrays."""
+    orders = {
+        LABELS: list(label_order(taxonomies)),
+        ARRAYS: [str(label) for label in arrays["labels"]],
+    }
+    for name, order in orders.items():
+        if len(order) != len(labels):
+            raise BundleError(name, "has another number of labels", len(labels), len(order))
+        for i, (expected, found) in enumerate(zip(labels, order, strict=True)):
+            if expected != found:
+                raise BundleError(name, f"has another label at position {i}", expected, found)
+    _check_shapes(len(labels), arrays)
+
+
+def _check_shapes(n_labels: int, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    hidden, n_features = arrays["center"].size, arrays["lexical_keys"].size
+    shapes = {
+        "center": (hidden,),
+        "dense": (n_labels, hidden),
+        "lexical": (n_features, n_labels),
+        "intercept": (n_labels,),
+        "lexical_keys": (n_features,),
+        "lexical_idf": (n_features,),
+        "coverage_floor": (2,),
+        **dict.fromkeys(("slope", "offset", "fitted", "assigned", "possible"), (2, n_labels)),
+    }
+    for name, expected in shapes.items():
+        if arrays[name].shape != expected:
+            raise BundleError(ARRAYS, f"{name} has another shape", expected, arrays[name].shape)

@@ -1,0 +1,173 @@
+"""Reading a bundle: every byte is checked before anything is loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from critech.bundle.arrays import check_label_order, read_arrays
+from critech.bundle.manifest import (
+    ARRAYS,
+    ENCODER,
+    EXAMPLES,
+    LABELS,
+    METRICS,
+    OPTIONAL,
+    REQUIRED,
+    SCORED,
+    SCREENING,
+    TOKENIZER,
+    listed_files,
+    parse_manifest,
+    read_manifest_bytes,
+)
+from critech.bundle.pointer import current_folder
+from critech.decision import Thresholds
+from critech.encoder import EncoderConfig
+from critech.errors import BundleError
+from critech.examples import ExampleIndex
+from critech.heads import Calibration, Heads
+from critech.lexical import LexicalVocabulary
+from critech.screening.model import ScreeningModel
+from critech_labels import Taxonomy
+from critech_labels.taxonomy import parse_taxonomy
+
+if TYPE_CHECKING:
+    from critech.bundle.signature import TrustedKey
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A verified bundle in memory. ``labels`` are label ids in the order of all label arrays;
+    ``coverage_floor`` [2] is the lowest lexical coverage, per language row, of a text that is like
+    the training texts (0: no such limit)."""
+
+    name: str
+    version: str
+    digest: str
+    manifest: Mapping[str, Any]
+    labels: tuple[str, ...]
+    taxonomies: tuple[Taxonomy, ...]
+    encoder_config: EncoderConfig
+    encoder_bytes: bytes
+    tokenizer_bytes: bytes
+    heads: Heads
+    calibration: Calibration
+    thresholds: Thresholds
+    coverage_floor: npt.NDArray[np.float32]
+    metrics: Mapping[str, Any]
+    examples: ExampleIndex | None = None
+    screening: ScreeningModel | None = None
+
+    @property
+    def model_digest(self) -> str:
+        """SHA-256 over the checksums of the files that scores depend on, as ``sha256:<hex>``."""
+        listed = self.manifest["files"]
+        parts = "\n".join(f"{name} {listed[name]['sha256']}" for name in SCORED)
+        return "sha256:" + hashlib.sha256(parts.encode()).hexdigest()
+
+
+def default_path() -> Path:
+    """Return the folder of the default bundle: inside the installed package, or in the checkout."""
+    here = Path(__file__).resolve().parents[1]
+    installed = here / "bundles" / "default"
+    return installed if installed.is_dir() else here.parent / "bundles" / "default"
+
+
+def locate(path: Path | None = None) -> Path:
+    """Return the folder of a bundle, links followed: the one named, the current one of a bundles
+    directory, or the default one. A folder is located once and read under that name, so that a
+    switch in between gives no mixture."""
+    return current_folder(path or default_path()).resolve()
+
+
+def read_bundle(path: Path | None = None, key: TrustedKey | None = None) -> Bundle:
+    """Return the bundle in a folder, or the current one of a bundles directory; the default one
+    when none is named. With a key, the bundle must be signed by it.
+
+    Raise BundleError, naming the part, what was expected and what was found, when the folder or a
+    file is missing, a checksum differs, the format is newer, label orders disagree, or the
+    signature is missing or another's.
+    """
+    folder = locate(path)
+    data = read_manifest_bytes(folder)
+    if key is not None:
+        key.check(folder, data)
+    manifest = parse_manifest(data)
+    listed = listed_files(manifest)
+    named = [*REQUIRED, *(name for name in OPTIONAL if name in listed)]
+    files = {name: _read_checked(folder, name, listed) for name in named}
+    try:
+        return _assemble(manifest, files)
+    except BundleError:
+        raise
+    except Exception as error:  # whatever the parsers of four formats raise at hostile content
+        found = f"{type(error).__name__}: {error}"
+        raise BundleError("content", "cannot be read", "a bundle's content", found) from None
+
+
+def _assemble(manifest: dict[str, Any], files: Mapping[str, bytes]) -> Bundle:
+    arrays = read_arrays(files[ARRAYS], int(manifest["format"]))
+    snapshot = json.loads(files[LABELS])
+    taxonomies = tuple(parse_taxonomy(raw) for raw in snapshot["taxonomies"])
+    labels = tuple(manifest["labels"])
+    check_label_order(labels, taxonomies, arrays)
+    return Bundle(
+        name=manifest["name"],
+        version=manifest["version"],
+        digest=manifest["digest"],
+        manifest=manifest,
+        labels=labels,
+        taxonomies=taxonomies,
+        encoder_config=EncoderConfig(**manifest["encoder"]),
+        encoder_bytes=files[ENCODER],
+        tokenizer_bytes=files[TOKENIZER],
+        heads=Heads(
+            center=arrays["center"],
+            scale=float(manifest["heads"]["scale"]),
+            dense=arrays["dense"],
+            lexical=arrays["lexical"].astype(np.float32),
+            intercept=arrays["intercept"],
+            vocabulary=LexicalVocabulary(arrays["lexical_keys"], arrays["lexical_idf"]),
+        ),
+        calibration=Calibration(arrays["slope"], arrays["offset"], arrays["fitted"]),
+        thresholds=Thresholds(arrays["assigned"], arrays["possible"]),
+        coverage_floor=arrays["coverage_floor"],
+        metrics=json.loads(files[METRICS]),
+        examples=_read_examples(files.get(EXAMPLES), len(labels)),
+        screening=(
+            ScreeningModel.from_dict(json.loads(files[SCREENING])) if SCREENING in files else None
+        ),
+    )
+
+
+def _read_examples(data: bytes | None, n_labels: int) -> ExampleIndex | None:
+    if data is None:
+        return None
+    found = ExampleIndex.from_bytes(data)
+    if len(found.members) != n_labels:
+        raise BundleError(EXAMPLES, "has another number of labels", n_labels, len(found.members))
+    return found
+
+
+def _read_checked(folder: Path, name: str, listed: Mapping[str, Mapping[str, Any]]) -> bytes:
+    expected = listed.get(name, {}).get("sha256")
+    if expected is None:
+        raise BundleError(name, "is not in the manifest", "a SHA-256", "none")
+    try:
+        data = (folder / name).read_bytes() if (folder / name).is_file() else None
+    except OSError:
+        data = None
+    if data is None:
+        raise BundleError(name, "is missing", expected, "no file")
+    found = hashlib.sha256(data).hexdigest()
+    if found != expected:
+        raise BundleError(name, "has another SHA-256", expected, found)
+    return data

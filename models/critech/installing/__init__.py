@@ -1,0 +1,1 @@
+"""Bundles directories: a bundle is taken in, tried, and made the current one."""

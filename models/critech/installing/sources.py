@@ -1,0 +1,45 @@
+"""Where a bundle comes from: a folder or an archive."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from critech.bundle.manifest import MANIFEST
+from critech.errors import BundleError
+from critech.installing.archives import unpack
+from critech.installing.intake import Intake, Limits, refusal
+
+
+def take_in(source: Path, folder: Path, limits: Limits) -> None:
+    """Copy the files of a bundle's folder, a ``.tar.gz`` or a ``.zip`` into an empty folder.
+
+    Which of them it is shows in the content, not in the name. Raise BundleError when there is none,
+    or it is broken or holds what no bundle has; OSError where nothing can be written.
+    """
+    if source.is_dir():
+        _copy(source, folder, limits)
+        return
+    if not source.is_file():
+        raise BundleError(MANIFEST, "cannot be read", "a folder or an archive", "neither")
+    try:
+        unpack(source, folder, limits)
+    except BundleError:
+        raise
+    except OSError as error:
+        if error.errno is None:  # of the decompressor, not of the system
+            raise refusal("is broken", "a whole archive", type(error).__name__) from None
+        raise
+    except Exception as error:  # whatever a parser raises at hostile content
+        raise refusal("is broken", "a whole archive", type(error).__name__) from None
+
+
+def _copy(source: Path, folder: Path, limits: Limits) -> None:
+    intake = Intake(folder, limits.total)
+    with os.scandir(source) as entries:
+        for entry in entries:
+            if entry.is_symlink() or not stat.S_ISREG(entry.stat().st_mode):
+                raise BundleError(ascii(entry.name)[1:-1], "is no plain file", "a file", "other")
+            with Path(entry.path).open("rb") as data:
+                intake.add(entry.name, data)
