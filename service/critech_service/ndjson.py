@@ -6,11 +6,11 @@ being read, whatever is sent.
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
+
+from critech.plain_data import read_json
 
 Fault = Literal["too_long", "not_utf8", "not_json"]
 
@@ -95,20 +95,6 @@ def _parsed(raw: bytes, number: int) -> Line | BadLine:
     except UnicodeDecodeError:
         return BadLine(number, "not_utf8")
     try:
-        value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
-        return Line(number, value, len(raw))
+        return Line(number, read_json(text), len(raw))
     except (ValueError, RecursionError):  # a number of too many digits is a ValueError
         return BadLine(number, "not_json")
-
-
-def _finite(digits: str) -> float:
-    """Return a number. Raise for one like ``1e999``, which Python reads as infinity."""
-    number = float(digits)
-    if not math.isfinite(number):
-        raise ValueError
-    return number
-
-
-def _refuse(_: str) -> NoReturn:
-    """Raise for ``NaN`` and ``Infinity``, which Python reads and JSON does not know."""
-    raise ValueError

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from critech.errors import BundleError
+from critech.plain_data import read_json
 
 FORMAT = 2
 MANIFEST = "manifest.json"
@@ -57,7 +58,7 @@ def parse_manifest(data: bytes) -> dict[str, Any]:
     """Return a manifest. Raise BundleError when it is none, is of a newer format, lacks a field or
     has another digest than its own."""
     try:
-        manifest: dict[str, Any] = json.loads(data)
+        manifest: dict[str, Any] = read_json(data)
         found = manifest["format"]
         expected = manifest_digest(manifest)
     except (AttributeError, ValueError, KeyError, TypeError, RecursionError):
