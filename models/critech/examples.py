@@ -66,10 +66,11 @@ class ExampleIndex:
         arrays = read_npz(data)
         texts, vectors = read_json(arrays["texts"].tobytes()), arrays["vectors"]
         lengths, rows = arrays["lengths"], arrays["rows"]
-        if (vectors.dtype, vectors.ndim, len(vectors)) != (np.int8, 2, len(texts)):
-            raise ValueError("examples and vectors differ in number or type")
-        if (lengths.dtype, rows.dtype, lengths.ndim, rows.ndim) != (np.int32, np.int32, 1, 1):
-            raise ValueError("rows have another type or shape")
+        types = [array.dtype.name for array in (vectors, lengths, rows)]
+        if types != ["int8", "int32", "int32"]:
+            raise ValueError("arrays have other types")
+        if (vectors.ndim, len(vectors), lengths.ndim, rows.ndim) != (2, len(texts), 1, 1):
+            raise ValueError("examples and vectors differ in number or shape")
         if (lengths < 0).any() or lengths.sum(dtype=np.int64) != len(rows):
             raise ValueError("rows and lengths differ")
         if ((rows < 0) | (rows >= len(texts))).any():
