@@ -1,4 +1,4 @@
-"""Bundles: a folder of plain files with a manifest, every byte checked before anything is loaded."""
+"""Bundles: a folder of plain files with a manifest, checked before anything is loaded."""
 
 from critech.bundle.manifest import (
     ARRAYS,

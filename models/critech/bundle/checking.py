@@ -25,6 +25,7 @@ from critech.bundle.manifest import (
     parse_manifest,
     read_manifest_bytes,
 )
+from critech.bundle.pointer import is_folder_name
 from critech.bundle.reading import Bundle, locate, read_bundle
 from critech.bundle.signature import Signed, TrustedKey
 from critech.errors import BundleError
@@ -43,6 +44,27 @@ class Report:
     findings: tuple[BundleError, ...]
     bundle: Bundle | None = None
     signed: Signed | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        bundle, signed = self.bundle, self.signed
+        return {
+            "folder": str(self.folder),
+            "sound": not self.findings,
+            "name": None if bundle is None else bundle.name,
+            "version": None if bundle is None else bundle.version,
+            "digest": None if bundle is None else bundle.digest,
+            "signed_by": None if signed is None else signed.key_id,
+            "findings": [
+                {
+                    "part": one.part,
+                    "problem": one.problem,
+                    "expected": str(one.expected),
+                    "found": str(one.found),
+                }
+                for one in self.findings
+            ],
+        }
 
     def raise_first(self) -> None:
         """Raise the first finding, which says how many there are, if there is one."""
@@ -86,7 +108,7 @@ def _files(folder: Path, manifest: Mapping[str, Any]) -> Iterator[BundleError]:
         if name not in listed:
             yield BundleError(name, "is not in the manifest", "a SHA-256", "none")
     for name, entry in listed.items():
-        if name in (".", "..", MANIFEST, SIGNATURE) or "/" in name or "\0" in name:
+        if name in (MANIFEST, SIGNATURE) or not is_folder_name(name):
             yield BundleError(MANIFEST, "lists what is no file of a bundle", "a name", "other")
         elif (finding := _file(folder / name, name, entry)) is not None:
             yield finding
@@ -151,5 +173,3 @@ def _labels(bundle: Bundle) -> Iterator[BundleError]:
                 f"{len(expected_order)} labels",
                 f"{len(found)} labels",
             )
-
-

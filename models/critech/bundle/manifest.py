@@ -32,6 +32,7 @@ OPTIONAL = (EXAMPLES, SCREENING)
 SCORED = (ENCODER, TOKENIZER, ARRAYS, LABELS)
 SIGNATURE = MANIFEST + ".minisig"
 MAX_BYTES = 10_000_000
+MAX_NAME = 100
 FIELDS = frozenset(("digest", "name", "version", "labels", "files", "encoder", "heads"))
 
 
@@ -71,8 +72,9 @@ def parse_manifest(data: bytes) -> dict[str, Any]:
     if manifest["digest"] != expected:
         raise BundleError(MANIFEST, "has another digest", manifest["digest"], expected)
     for name in ("name", "version"):
-        if not isinstance(manifest[name], str):
-            raise BundleError(MANIFEST, f"{name} is no text", "a string", type(manifest[name]))
+        value = manifest[name]
+        if not (isinstance(value, str) and value.isprintable() and 0 < len(value) <= MAX_NAME):
+            raise BundleError(MANIFEST, f"{name} is no name", f"1 to {MAX_NAME} characters", value)
     return manifest
 
 

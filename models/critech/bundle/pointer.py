@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from critech.bundle.manifest import MANIFEST
@@ -49,7 +50,7 @@ def read_pointer(directory: Path) -> tuple[str, ...]:
     return names
 
 
-def write_pointer(directory: Path, names: tuple[str, ...]) -> None:
+def write_pointer(directory: Path, names: Sequence[str]) -> None:
     """Replace the pointer, in one step that lasts once this returns. May raise OSError."""
     descriptor, temporary = tempfile.mkstemp(dir=directory, prefix=".current-")
     try:

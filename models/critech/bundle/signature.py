@@ -74,8 +74,9 @@ def read_signed(folder: Path) -> Signed | None:
 
 
 def described(signature: Any) -> Signed:
-    """Return what a signature says."""
-    return Signed(_key_id(bytes(signature).splitlines()[1]), signature.trusted_comment)
+    """Return what a signature says, the comment without what does not print."""
+    comment = "".join(char if char.isprintable() else "?" for char in signature.trusted_comment)
+    return Signed(_key_id(bytes(signature).splitlines()[1]), comment)
 
 
 def generate(secret: Path, public: Path, password: str | None) -> str:
@@ -106,7 +107,9 @@ def sign_bundle(folder: Path, path: Path, password: str | None, now: dt.datetime
     data = read_manifest_bytes(folder)
     manifest = parse_manifest(data)
     stamp = now.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    comment = f"critech bundle {manifest['name']} {manifest['version']} {manifest['digest']} {stamp}"
+    comment = (
+        f"critech bundle {manifest['name']} {manifest['version']} {manifest['digest']} {stamp}"
+    )
     with _read_secret(path) as secret:
         try:
             if secret.is_encrypted():

@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
-from critech.installing.intake import PIECE, Intake, Limits, refusal
+from critech.installing.intake import PIECE, Intake, Limits, refusal, writing
 
 GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
 MAX_DIRECTORY = 1 << 16
@@ -36,18 +36,24 @@ def unpack(source: Path, folder: Path, limits: Limits) -> None:
 def _untar(file: BinaryIO, folder: Path, allowed: int) -> None:
     """The stream is written to a nameless file first: the parser then never holds more than it
     asks for, and what it asks for is bounded."""
-    with tempfile.TemporaryFile(dir=folder) as plain:
+    with writing():
+        plain = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed below
+    with plain:
         with gzip.open(file) as stream:
             for piece in Intake(folder, allowed).pieces(cast(BinaryIO, stream)):
-                plain.write(piece)
-        plain.seek(0)
+                with writing():
+                    plain.write(piece)
+        with writing():
+            plain.seek(0)  # which also flushes
         intake = Intake(folder, allowed)
         with tarfile.open(fileobj=cast(IO[bytes], _Bounded(plain)), mode="r:") as archive:
             for member in archive:
                 if member.isdir():
                     continue
                 if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or member.issparse():
-                    raise refusal("holds a link or a device", "plain files", ascii(member.name[:80]))
+                    raise refusal(
+                        "holds a link or a device", "plain files", ascii(member.name[:80])
+                    )
                 data = archive.extractfile(member)
                 assert data is not None
                 intake.add(member.name, cast(BinaryIO, data))

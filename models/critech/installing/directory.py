@@ -1,6 +1,6 @@
 """A bundles directory: install and roll back, safe against a crash at any point.
 
-Nothing that is current is ever written to. A new bundle is taken in under a temporary name, tried,
+No file that is in use is ever written to. A new bundle is taken in under a temporary name, tried,
 brought to the disk and renamed; then the pointer is replaced. A crash in between leaves the old
 bundle current, and at most a folder that the next install removes or takes up.
 """
@@ -12,12 +12,13 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from critech.bundle.checking import check_bundle
+from critech.bundle.manifest import SIGNATURE
 from critech.bundle.pointer import is_folder_name, read_pointer, sync_folder, write_pointer
 from critech.bundle.reading import Bundle, read_bundle
 from critech.bundle.signature import TrustedKey
@@ -28,6 +29,7 @@ from critech.installing.sources import take_in
 LOCK = ".lock"
 STAGING = ".staging-"
 LOCK_SECONDS = 60.0
+MAX_KEPT = 64
 _POLL_SECONDS = 0.02
 
 Trial = Callable[[Path], None]
@@ -62,7 +64,7 @@ class BundlesDirectory:
             report.raise_first()
             assert report.bundle is not None
             trial(staged)
-            folder = self._settle(staged, report.bundle)
+            folder = self._settle(staged, report.bundle, trusted=report.signed is not None)
             return self._switch(folder.name, report.bundle)
 
     def rollback(self, key: TrustedKey | None = None) -> Switched:
@@ -70,28 +72,36 @@ class BundlesDirectory:
         that is left is no longer on the way back. BundleError when there is none or it is damaged.
         """
         with self._writing():
-            names = read_pointer(self.path)
-            if len(names) < 2:
+            current, *before = read_pointer(self.path) or ("",)
+            before = self._there(before)
+            if not before:
                 raise BundleError("current", "cannot be rolled back", "a bundle before it", "none")
-            bundle = read_bundle(self.path / names[1], key)
-            write_pointer(self.path, names[1:])
-            return Switched(bundle, self.path / names[1], names[0])
+            bundle = read_bundle(self.path / before[0], key)
+            write_pointer(self.path, before)
+            return Switched(bundle, self.path / before[0], current)
 
     def _switch(self, name: str, bundle: Bundle) -> Switched:
         names = read_pointer(self.path)
         before = names[0] if names else None
         if before != name:
-            write_pointer(self.path, (name, *(old for old in names if old != name)))
+            write_pointer(self.path, [name, *self._there(old for old in names if old != name)])
         return Switched(bundle, self.path / name, before)
 
-    def _settle(self, staged: Path, bundle: Bundle) -> Path:
+    def _there(self, names: Iterable[str]) -> list[str]:
+        """Return the names whose folders nobody has removed, as many as are kept."""
+        return [name for name in names if (self.path / name).is_dir()][:MAX_KEPT]
+
+    def _settle(self, staged: Path, bundle: Bundle, trusted: bool) -> Path:
         """Give the staged folder its final name; an equal bundle that is there already is kept."""
         name = f"{bundle.name}-{bundle.version}-{bundle.digest.rpartition(':')[2][:16]}"
         if not is_folder_name(name):
-            raise BundleError("manifest.json", "has an unusable name", "letters, digits, . _ + -", "other")
+            raise BundleError(
+                "manifest.json", "has an unusable name", "letters, digits, . _ + -", "other"
+            )
         final = self.path / name
         if final.exists():
             check_bundle(final).raise_first()
+            _keep_signature(staged, final, replace=trusted)
             return final
         for path in staged.iterdir():
             path.chmod(0o644)
@@ -129,6 +139,15 @@ class BundlesDirectory:
         except OSError as error:
             problem = f"cannot be read or written ({error.strerror})"
             raise InputError(f"bundles directory {self.path}", problem) from None
+
+
+def _keep_signature(staged: Path, final: Path, replace: bool) -> None:
+    """Add the signature that came with an equal bundle, over another one only if it was checked."""
+    if (staged / SIGNATURE).exists() and (replace or not (final / SIGNATURE).exists()):
+        (staged / SIGNATURE).chmod(0o644)
+        _sync_file(staged / SIGNATURE)
+        (staged / SIGNATURE).replace(final / SIGNATURE)
+        sync_folder(final)
 
 
 def _lock(descriptor: int) -> None:

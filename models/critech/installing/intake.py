@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from critech.bundle.pointer import is_folder_name
-from critech.errors import BundleError
+from critech.errors import BundleError, InputError
 
 MAX_FILES = 64
 PIECE = 1 << 20
@@ -34,7 +35,7 @@ class Limits:
 
 
 class Intake:
-    """Writes files into a folder and counts them. May raise OSError where it cannot write."""
+    """Writes files into a folder and counts them. InputError where it cannot write."""
 
     def __init__(self, folder: Path, allowed: int) -> None:
         self.folder = folder
@@ -51,9 +52,15 @@ class Intake:
         if len(self._names) > MAX_FILES:
             raise refusal("has too many files", f"at most {MAX_FILES}", "more")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        with os.fdopen(os.open(self.folder / name, flags, 0o644), "wb") as file:
+        with writing():
+            file = os.fdopen(os.open(self.folder / name, flags, 0o644), "wb")
+        try:
             for piece in self.pieces(data):
-                file.write(piece)
+                with writing():
+                    file.write(piece)
+        finally:
+            with writing():
+                file.close()
 
     def pieces(self, data: BinaryIO) -> Iterator[bytes]:
         """Yield data as long as it is not too much."""
@@ -74,6 +81,15 @@ class Intake:
         if parts[-1] in self._names:
             raise refusal("holds a name twice", "each name once", parts[-1])
         return parts[-1]
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """Make an error of the disk one that is not taken for the archive's."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError("bundles directory", f"cannot be written ({error.strerror})") from None
 
 
 def refusal(problem: str, expected: object, found: object) -> BundleError:

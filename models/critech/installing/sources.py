@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 from critech.bundle.manifest import MANIFEST
-from critech.errors import BundleError
+from critech.errors import BundleError, CritechError
 from critech.installing.archives import unpack
 from critech.installing.intake import Intake, Limits, refusal
 
@@ -16,7 +16,7 @@ def take_in(source: Path, folder: Path, limits: Limits) -> None:
     """Copy the files of a bundle's folder, a ``.tar.gz`` or a ``.zip`` into an empty folder.
 
     Which of them it is shows in the content, not in the name. Raise BundleError when there is none,
-    or it is broken or holds what no bundle has; OSError where nothing can be written.
+    or it is broken or holds what no bundle has; InputError where nothing can be written.
     """
     if source.is_dir():
         _copy(source, folder, limits)
@@ -25,11 +25,7 @@ def take_in(source: Path, folder: Path, limits: Limits) -> None:
         raise BundleError(MANIFEST, "cannot be read", "a folder or an archive", "neither")
     try:
         unpack(source, folder, limits)
-    except BundleError:
-        raise
-    except OSError as error:
-        if error.errno is None:  # of the decompressor, not of the system
-            raise refusal("is broken", "a whole archive", type(error).__name__) from None
+    except CritechError:
         raise
     except Exception as error:  # whatever a parser raises at hostile content
         raise refusal("is broken", "a whole archive", type(error).__name__) from None
