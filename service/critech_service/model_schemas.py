@@ -55,6 +55,7 @@ class WholeCertificateOut(BaseModel):
     model_digest: str
     calibration_digest: str
     calibration_name: str
+    population: str = Field(description="What texts these are, in words.")
     n_texts: int
     n_out_of_distribution: int
     date: str
@@ -96,4 +97,5 @@ class ReadyStateOut(BaseModel):
     """A text was classified with this bundle."""
 
     status: Literal["ready"]
+    checks: dict[str, bool] = Field(description="The checks behind it, each of which passed.")
     model: ModelOut

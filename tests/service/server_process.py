@@ -223,7 +223,7 @@ def running(
 def _until_ready(server: ServerProcess) -> str:
     def ready() -> str | None:
         assert server.process.poll() is None, server.said().decode()
-        found = re.search(rb"running on (?:https?://|unix:)(\S+)", server.said())
+        found = re.search(rb"running on (?:https?://|unix:)([^\s\x22]+)", server.said())
         if found is None:
             return None
         where = found[1].decode()
