@@ -294,6 +294,7 @@ class CertificateOut(BaseModel):
         None, description="Further positives, all found, that would certify the target."
     )
     calibration_set: str | None = None
+    population: str | None = Field(None, description="What texts these are, in words.")
     calibration_digest: str | None = None
     date: str | None = None
     n_filings: int | None = Field(None, description="Filings of this batch.")
