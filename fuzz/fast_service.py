@@ -73,6 +73,7 @@ def _completed(bundle: Bundle) -> Bundle:
             model_digest=bundle.model_digest,
             calibration_digest="sha256:0",
             calibration_name="made up",
+            population="made up",
             n_texts=1_000,
             n_out_of_distribution=10,
             date="2026-01-01",
