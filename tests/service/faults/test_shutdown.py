@@ -42,8 +42,8 @@ def test_it_drains(tmp_path: Path, workers: str, number: signal.Signals) -> None
 
 def test_the_request_in_hand_is_answered(tmp_path: Path) -> None:
     """One long request, and the signal while it is worked on."""
-    text = "A torpedo with a gas turbine and a pump jet. " * 80
-    body = json.dumps({"documents": [{"text": text}] * 4})
+    text = "A torpedo with a gas turbine and a pump jet. " * 40
+    body = json.dumps({"documents": [{"text": text}] * 2})
     with running(tmp_path) as server:
         connection = http.client.HTTPConnection(server.where, timeout=PATIENCE)
         idle = cpu_seconds(server.pid)
