@@ -66,6 +66,15 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: _documented(status) for status in statuses}
 
 
+def link(*operations: str, **parameters: str) -> dict[int | str, dict[str, Any]]:
+    """Return what OpenAPI says of a success whose body holds the parameters of other operations."""
+    return {
+        200: {
+            "links": {name: {"operationId": name, "parameters": parameters} for name in operations}
+        }
+    }
+
+
 PROBLEM_RESPONSES = documented(400, 408, 413, 415, 422)
 NOT_FOUND_RESPONSE = documented(404, 422)
 OTHER_RESPONSE: dict[int | str, dict[str, Any]] = {

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+import unicodedata
+from typing import Annotated, Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from starlette.testclient import TestClient
 
 from critech import Classifier
@@ -15,6 +16,7 @@ from critech_service.model_schemas import (
     ModelDetailsOut,
     ReadyStateOut,
 )
+from critech_service.schemas import READABLE
 from critech_service.settings import Settings
 from critech_service.taxonomy_schemas import (
     CrosswalkOut,
@@ -81,3 +83,56 @@ def test_every_answer_of_json_has_a_schema(classifier: Classifier) -> None:
         if not content.get("schema")
     ]
     assert bare == []
+
+
+def test_every_link_leads_somewhere(client: TestClient) -> None:
+    """Every operation that a link names is there, and what it takes from the body is in it."""
+    document = client.get("/openapi.json").json()
+    operations = {
+        operation["operationId"]: {p["name"] for p in operation.get("parameters", ())}
+        for methods in document["paths"].values()
+        for operation in methods.values()
+    }
+    assert len(operations) == sum(map(len, document["paths"].values()))
+    links = [
+        (name, link)
+        for methods in document["paths"].values()
+        for operation in methods.values()
+        for name, link in operation["responses"].get("200", {}).get("links", {}).items()
+    ]
+    assert {name for name, _ in links} >= {"one_taxonomy", "one_label", "crosswalk"}
+    for name, link in links:
+        assert link["operationId"] == name
+        assert set(link["parameters"]) <= operations[name]
+
+
+def test_text_that_can_be_read_is_what_openapi_says_it_is() -> None:
+    """The pattern in OpenAPI and the check in the core agree on every character."""
+    pattern = TypeAdapter(Annotated[str, Field(pattern=READABLE["pattern"])])
+
+    def matches(text: str) -> bool:
+        try:
+            pattern.validate_python(text)
+        except ValidationError:
+            return False
+        return True
+
+    readable, other = [], []
+    for code in (*range(0xD800), *range(0xE000, 0x110000)):
+        if unicodedata.category(chr(code)) != "Cn":  # another edition of Unicode may know it
+            (readable if chr(code).isalnum() else other).append(chr(code))
+    assert not matches("".join(other))
+    assert all(matches(char) for char in readable)
+
+
+def test_a_whole_number_may_be_written_with_a_point(client: TestClient) -> None:
+    """To JSON, and to its schema, 2.0 is an integer."""
+    for top_k, status in ((2.0, 200), (2.5, 422), (0.0, 422), (1001.0, 422), (True, 422)):
+        request = {"documents": [{"text": "A torpedo."}], "top_k": top_k}
+        assert client.post("/v1/classify", json=request).status_code == status
+
+
+def test_openapi_describes_every_error_as_a_problem(classifier: Classifier) -> None:
+    """FastAPI adds a 422 of its own to every route with parameters unless told of another."""
+    document = create_app(Settings(), classifier).openapi()
+    assert "HTTPValidationError" not in document["components"]["schemas"]
