@@ -68,7 +68,9 @@ def test_no_column_for_the_text_is_an_error_that_names_the_columns() -> None:
 
 
 def test_a_column_that_does_not_exist_is_an_error_that_names_the_columns() -> None:
-    with pytest.raises(InputError, match=r"x.csv: no such column for text; columns found: id, text"):
+    with pytest.raises(
+        InputError, match=r"x.csv: no such column for text; columns found: id, text"
+    ):
         guess("id", "text", text="body")
 
 
