@@ -24,7 +24,14 @@ $(VENV)/.dev: pyproject.toml | $(BIN)/python
 serve: $(VENV)/.serve  ## install, then serve the default bundle (CRITECH_HOST, CRITECH_PORT)
 	$(BIN)/critech serve
 
-test: $(VENV)/.dev  ## install, then pass every test
+# Spark needs Java. Where there is none and none can be installed, its tests are skipped.
+$(VENV)/.java: | $(BIN)/python
+	command -v java >/dev/null || { apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+	  default-jre-headless; } >/dev/null 2>&1 || echo 'no Java: tests with Spark are skipped'
+	touch $@
+
+test: $(VENV)/.dev $(VENV)/.java  ## install, then pass every test
 	$(BIN)/pytest
 
 check: $(VENV)/.dev  ## lint, types, import contract

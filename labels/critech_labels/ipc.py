@@ -15,14 +15,17 @@ from dataclasses import dataclass
 FIRST_CPC_ONLY_GROUP = 2000
 _SEPARATORS = re.compile(r"[,;|\n\r\t、，；]+")
 _NOISE = re.compile(r"^(?:INT\.?\s*CL\.?\s*[0-9]?\s*[:.]?|IPC[0-9]?\s*[:.]|CPC\s*[:.])\s*")
-_VERSION = r"(?:\s*\(\s*(?:19|20)\d{2}(?:\.\d{2})?\s*\)\s*[A-Z]{0,3})?"
-_ST8_TAIL = r"(?:\s*(?:19|20)\d{6}[A-Z]{3}(?:(?:19|20)\d{6}[A-Z]{3,4})?)?"
-_FIXED = r"(?P<fixed_subclass>[A-HY]\d{2}[A-Z])(?P<fixed_group>\d{4})(?P<fixed_sub>\d{6})(?!\d)"
-_GROUP = (
-    r"(?P<subclass>[A-HY]\d{2}[A-Z])(?:\s*-?\s*(?=\d{1,4}(?!\d))0*(?P<group>[1-9]\d*)"
-    r"(?:\s*[/:]\s*(?P<sub>\d{2,6}))?)?(?![\d/])"
+_VERSION = r"(?:\s*\(\s*(?:19|20)[0-9]{2}(?:\.[0-9]{2})?\s*\)\s*[A-Z]{0,3})?"
+_ST8_TAIL = r"(?:\s*(?:19|20)[0-9]{6}[A-Z]{3}(?:(?:19|20)[0-9]{6}[A-Z]{3,4})?)?"
+_FIXED = (
+    r"(?P<fixed_subclass>[A-HY][0-9]{2}[A-Z])(?P<fixed_group>[0-9]{4})"
+    r"(?P<fixed_sub>[0-9]{6})(?![0-9])"
 )
-_CLASS = r"(?P<class>[A-HY]\d{2})(?![\dA-Z])"
+_GROUP = (
+    r"(?P<subclass>[A-HY][0-9]{2}[A-Z])(?:\s*-?\s*(?=[0-9]{1,4}(?![0-9]))0*(?P<group>[1-9][0-9]*)"
+    r"(?:\s*[/:]\s*(?P<sub>[0-9]{2,6}))?)?(?![0-9/])"
+)
+_CLASS = r"(?P<class>[A-HY][0-9]{2})(?![0-9A-Z])"
 _SYMBOL = re.compile(rf"(?:{_FIXED}|{_GROUP}|{_CLASS}){_VERSION}{_ST8_TAIL}\*?\s*")
 
 

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 
 from critech import __version__
+from critech.commands.arguments import Parser
+from critech.core_dumps import forbid_core_dumps
 from critech.errors import BundleError, CritechError
 
 EXIT_OK, EXIT_INPUT, EXIT_USAGE, EXIT_BUNDLE = 0, 1, 2, 3
@@ -40,7 +42,10 @@ COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code: 0, 1 input, 2 usage, 3 bundle."""
+    """Run the command line and return its exit code: 0, 1 input, 2 usage, 3 bundle. Without
+    ``argv`` the process is this command's own, and none of its memory is to end in a core dump."""
+    if argv is None:
+        forbid_core_dumps()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -70,7 +75,7 @@ def _run(arguments: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     listing = "\n".join(f"  {name:<14} {summary}" for name, (_, summary) in COMMANDS.items())
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="critech",
         description="Map patent abstracts and product descriptions onto critical-technology lists.",
         epilog=f"commands:\n{listing}\n\n`critech COMMAND --help` tells more about each.",

@@ -101,6 +101,20 @@ class OnnxEncoder:
         # the blank behind the prefix belongs to the first piece of the text
         self._prefix_ids = self.token_ids(config.prefix.rstrip()) if config.prefix else []
         self._capacity = config.chunk_tokens - len(self._prefix_ids) - 2
+        self._try()
+
+    def _try(self) -> None:
+        """Raise BundleError where network, tokenizer and configuration do not go together."""
+        if self.config.chunk_tokens < len(self._prefix_ids) + 3:
+            raise BundleError("encoder", "leaves no room for text", "3 tokens", "fewer")
+        try:
+            vector = self.embed("a").vector
+        except Exception as error:  # onnxruntime raises bare Exception subclasses
+            found = type(error).__name__
+            raise BundleError("encoder", "cannot be run", "a vector", found) from None
+        if vector.shape != (self.config.dimension,) or not np.isfinite(vector).all():
+            expected = f"{self.config.dimension} finite numbers"
+            raise BundleError("encoder", "gives another vector", expected, vector.shape)
 
     def token_ids(self, text: str) -> list[int]:
         """Return the token ids of a text, unframed and uncut."""

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from critech.heads import FloatArray
+from critech.plain_data import read_json, read_npz
 
 EXCERPT_CHARACTERS = 120
 _SCALE = 127.0
@@ -60,15 +61,24 @@ class ExampleIndex:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ExampleIndex:
-        """Return the index that ``to_bytes`` gave. Raise ValueError or KeyError for other data."""
-        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            texts = json.loads(archive["texts"].tobytes())
-            edges = np.concatenate([[0], np.cumsum(archive["lengths"])])
-            rows = archive["rows"]
-            vectors = archive["vectors"]
+        """Return the index that ``to_bytes`` gave. Raise ValueError or KeyError, or what the
+        libraries raise, for other data."""
+        arrays = read_npz(data)
+        texts, vectors = read_json(arrays["texts"].tobytes()), arrays["vectors"]
+        lengths, rows = arrays["lengths"], arrays["rows"]
+        types = [array.dtype.name for array in (vectors, lengths, rows)]
+        if types != ["int8", "int32", "int32"]:
+            raise ValueError("arrays have other types")
+        if (vectors.ndim, len(vectors), lengths.ndim, rows.ndim) != (2, len(texts), 1, 1):
+            raise ValueError("examples and vectors differ in number or shape")
+        if (lengths < 0).any() or lengths.sum(dtype=np.int64) != len(rows):
+            raise ValueError("rows and lengths differ")
+        if ((rows < 0) | (rows >= len(texts))).any():
+            raise ValueError("a row is that of no example")
+        if not all(isinstance(part, str) for text in texts for part in text):
+            raise ValueError("an example is no text")
+        edges = np.concatenate([[0], np.cumsum(lengths)])
         members = tuple(rows[edges[i] : edges[i + 1]] for i in range(len(edges) - 1))
-        if len(texts) != len(vectors) or (len(rows) and int(rows.max()) >= len(texts)):
-            raise ValueError("examples and vectors differ in number")
         return cls(tuple(Example(*text) for text in texts), vectors, members)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from critech_service.schemas import (
     MAX_DOCUMENTS,
     MAX_ID,
     MAX_TEXT,
     MAX_TITLE,
+    READABLE,
     ModelOut,
     Title,
     WarningOut,
@@ -18,12 +19,19 @@ from critech_service.schemas import (
 
 LabelLanguage = Literal["en", "ja"]
 LANGUAGES: tuple[LabelLanguage, ...] = ("en", "ja")
-Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
+Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT, json_schema_extra=READABLE)]
 _EXAMPLE_TEXT = "A scramjet engine with an isolator duct and swept fuel struts."
 
 
 def _absent_if_blank(value: object) -> object:
     return None if value == "" else value
+
+
+OptionalLanguage = Annotated[
+    LabelLanguage | None,
+    BeforeValidator(_absent_if_blank),
+    WithJsonSchema({"type": "string", "enum": [*LANGUAGES, ""]}),
+]
 
 
 class SuggestOptions(BaseModel):
@@ -35,7 +43,7 @@ class SuggestOptions(BaseModel):
     threshold: float = Field(
         0.0, ge=0.0, le=1.0, description="Labels below this score are left out.", examples=[0.1]
     )
-    language: Annotated[LabelLanguage | None, BeforeValidator(_absent_if_blank)] = Field(
+    language: OptionalLanguage = Field(
         None, description="Language of the labels; the project's when absent.", examples=["ja"]
     )
 
@@ -71,6 +79,13 @@ class AnnifDocumentIn(_JsonIn):
 
 class SuggestBatchIn(_JsonIn):
     """The body of ``suggest-batch``."""
+
+    model_config = ConfigDict(
+        strict=True,
+        json_schema_extra={
+            "examples": [{"documents": [{"text": _EXAMPLE_TEXT, "document_id": "doc-1"}]}]
+        },
+    )
 
     documents: list[AnnifDocumentIn] = Field(min_length=1, max_length=MAX_DOCUMENTS)
 

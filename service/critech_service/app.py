@@ -19,8 +19,10 @@ from critech_service.access.limits import Limits
 from critech_service.access.security import ALTERNATIVES
 from critech_service.audit import open_audit
 from critech_service.body_limit import BodyLimit
+from critech_service.body_time import BodyTime
 from critech_service.flow.flow import Flow, default_limit
 from critech_service.guard import Guard
+from critech_service.head_requests import HeadRequests
 from critech_service.leases import Leases
 from critech_service.loading import load_classifier, load_shadow
 from critech_service.observability.flow_gauges import watch_flow
@@ -136,9 +138,9 @@ def _add_middleware(
 ) -> None:
     # the last added is the outermost
     app.add_middleware(Leases)
-    app.add_middleware(
-        BodyLimit, max_bytes=settings.max_body_bytes, streams=frozenset({classify_stream.PATH})
-    )
+    streams = frozenset({classify_stream.PATH})
+    app.add_middleware(BodyTime, seconds=settings.receive_seconds, streams=streams)
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, streams=streams)
     app.add_middleware(
         Limits,
         per_minute=_limit(settings.rate_limit, RATE_LIMIT, ring),
@@ -148,6 +150,7 @@ def _add_middleware(
         app.add_middleware(Authenticate, ring=ring)
     app.add_middleware(Guard)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(HeadRequests)
     app.add_middleware(Observe, metrics=app.state.metrics, tracing=tracing)
 
 

@@ -6,11 +6,14 @@ import argparse
 import contextlib
 import logging
 import signal
+import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from critech.commands.arguments import Parser
 from critech_service.listening import check_exposure, check_tls, is_exposed, unix_socket
 from critech_service.loading import load_classifier, load_shadow
 from critech_service.observability.logs import logging_config, start_logging
@@ -18,10 +21,11 @@ from critech_service.serving import Serving
 from critech_service.settings import Settings, read_settings
 
 if TYPE_CHECKING:
+    import uvicorn
     from fastapi import FastAPI
 
 log = logging.getLogger("critech")
-GRACE_SECONDS = 20  # on SIGTERM, for requests under way and for streams, which need not end
+DRAIN_SECONDS = 20  # below the 30 after which systemd and containers kill
 
 
 def run(argv: Sequence[str]) -> int:
@@ -41,6 +45,8 @@ def run(argv: Sequence[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
     ignore_hangup()
+    if settings.workers > 1:
+        return _serve_by_workers(settings)
     with contextlib.ExitStack() as stack:
         serving = Serving(load_classifier(settings))
         stack.callback(serving.close)
@@ -55,35 +61,63 @@ def run(argv: Sequence[str]) -> int:
 def _serve(app: FastAPI, settings: Settings) -> int:
     import uvicorn
 
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            host=settings.host,
-            port=settings.port,
-            ssl_certfile=settings.tls_cert,
-            ssl_keyfile=settings.tls_key,
-            log_config=logging_config(settings.log_format, settings.log_level),
-            log_level=settings.log_level,
-            ws="none",
-            access_log=False,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-            server_header=False,
-        )
-    )
+    server = uvicorn.Server(_config(settings)(app, workers=1))
     app.state.readiness.add("not_stopping", lambda: not server.should_exit)
-    with contextlib.ExitStack() as stack:
-        sockets = None
-        if settings.uds is not None:
-            mode = int(settings.uds_mode, 8)
-            sockets = [stack.enter_context(unix_socket(settings.uds, mode))]
-            logging.getLogger("uvicorn.error").info("critech running on unix:%s", settings.uds)
-        with contextlib.suppress(SystemExit):  # a busy port too: uvicorn has logged it
-            server.run(sockets)
+    with _sockets(settings) as sockets, contextlib.suppress(SystemExit):  # a busy port, logged
+        server.run(sockets)
     return 0 if server.started else 1
 
 
+def _serve_by_workers(settings: Settings) -> int:
+    from critech_service.app import create_app
+    from critech_service.workers import run_workers, workers_config
+
+    load_classifier(settings).close()  # what is broken at the start ends here, not in each worker
+    create_app(settings)  # keys and audit log likewise
+    config = workers_config(_config(settings), settings)
+    try:
+        with _sockets(settings) as sockets:
+            run_workers(config, sockets)
+    except SystemExit:  # a busy port, logged
+        return 1
+    return 0
+
+
+@contextlib.contextmanager
+def _sockets(settings: Settings) -> Iterator[list[socket.socket] | None]:
+    """Yield the UNIX socket that the settings name; uvicorn opens any other."""
+    if settings.uds is None:
+        yield None
+        return
+    with unix_socket(settings.uds, int(settings.uds_mode, 8)) as listener:
+        logging.getLogger("uvicorn.error").info("critech running on unix:%s", settings.uds)
+        yield [listener]
+
+
+def _config(settings: Settings) -> partial[uvicorn.Config]:
+    """Return what both ways of serving tell uvicorn; the application is left to them."""
+    import uvicorn
+
+    from critech_service.http_protocol import Protocol
+
+    return partial(
+        uvicorn.Config,
+        host=settings.host,
+        port=settings.port,
+        http=partial(Protocol, head_seconds=settings.receive_seconds),  # type: ignore[arg-type]
+        ssl_certfile=settings.tls_cert,
+        ssl_keyfile=settings.tls_key,
+        log_config=logging_config(settings.log_format, settings.log_level),
+        log_level=settings.log_level,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+        ws="none",
+        access_log=False,
+        server_header=False,
+    )
+
+
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="critech serve",
         description="Serve the HTTP API. Options win over CRITECH_* environment variables.",
     )
@@ -94,6 +128,9 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
         "--bundles-dir", type=Path, metavar="DIR", help="instead (CRITECH_BUNDLES_DIR)"
     )
     parser.add_argument("--threads", type=int, help="inference threads (CRITECH_THREADS)")
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="server processes (CRITECH_WORKERS; 1)"
+    )
     parser.add_argument(
         "--keys-file", type=Path, metavar="FILE", help="API keys (CRITECH_KEYS_FILE)"
     )

@@ -1,11 +1,14 @@
 """Middleware: answer 500 to what nobody expected, without a word of the request anywhere.
 
 Prevents an exception whose message holds text from reaching the server's log: only the type of the
-exception and its place in the code are logged, and nothing is raised further.
+exception and its place in the code are logged, and nothing is raised further. That goes for every
+exception there is: those of compiled libraries (a panic of the tokenizer) are no ``Exception``, and
+may quote their input.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -36,7 +39,9 @@ class Guard:
 
         try:
             await self.app(scope, receive, watched)
-        except Exception as error:
+        except asyncio.CancelledError:  # the server's own doing; what it came upon is left behind
+            raise asyncio.CancelledError from None
+        except BaseException as error:
             log.error("unexpected %s", type(error).__name__, extra={"fields": failure(error)})
             if not started:
                 answer = problem(500, "An unexpected error occurred; nothing was answered.")

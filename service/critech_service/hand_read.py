@@ -59,9 +59,18 @@ def _first(error: ValidationError) -> InputError:
     return InputError(found["field"], found["message"])
 
 
+def _not_null(schema: dict[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in schema.items() if (key, value) != ("default", None)}
+    alternatives = [one for one in kept.pop("anyOf", ()) if one != {"type": "null"}]
+    return {**kept, **alternatives[0]} if alternatives else kept
+
+
 def body_schema(model: type[BaseModel], media_type: str) -> dict[str, Any]:
-    """Return what OpenAPI is told of such a body: the model's schema with every part in place."""
+    """Return what OpenAPI is told of such a body: the model's schema with every part in place. A
+    form has no null: what is optional in it is left out."""
     schema = model.model_json_schema()
+    if media_type == FORM:
+        schema["properties"] = {k: _not_null(v) for k, v in schema["properties"].items()}
     parts = schema.pop("$defs", {})
 
     def inlined(value: Any) -> Any:

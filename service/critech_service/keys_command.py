@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from critech.commands.arguments import date_argument
+from critech.commands.arguments import Parser, date_argument
 from critech.errors import InputError
 from critech_service.access.records import KeyFile, KeyRecord, Scope, new_key, now
 from critech_service.access.store import read_keys, update_keys
@@ -28,7 +28,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="critech keys", description="API keys of the service.")
+    parser = Parser(prog="critech keys", description="API keys of the service.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     create = commands.add_parser("create", help="make a key and print it, this once")
     create.add_argument("--name", required=True, help="whose key it is; shown by list")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from critech_service.schemas import MAX_DOCUMENTS, MAX_ID, MAX_TEXT
+from critech_service.schemas import MAX_DOCUMENTS, MAX_ID, MAX_TEXT, TAXONOMY, WHOLE
 
 INPUTS = ("text", "title", "language")
 OUTPUTS = {
@@ -38,28 +38,43 @@ class _In(BaseModel):
 
 def _flat(data: object) -> object:
     """Return ``[["a"], ["b"]]`` as ``["a", "b"]``: both are row-major forms of a tensor [n, 1]."""
-    if isinstance(data, list) and data and all(isinstance(row, list) for row in data):
-        return [item for row in data for item in row]
+    if isinstance(data, list) and all(isinstance(row, list) and len(row) == 1 for row in data):
+        return [row[0] for row in data]
     return data
 
 
 Elements = Annotated[
     list[Annotated[str, Field(max_length=MAX_TEXT)]], Field(max_length=MAX_DOCUMENTS)
 ]
+_STRINGS = {"type": "array", "items": {"type": "string", "maxLength": MAX_TEXT}, "minItems": 1}
+_ROWS = {"type": "array", "items": {**_STRINGS, "maxItems": 1}, "minItems": 1}
+DATA = {"anyOf": [{**_STRINGS, "maxItems": MAX_DOCUMENTS}, {**_ROWS, "maxItems": MAX_DOCUMENTS}]}
+
+
+def _needed(schema: dict[str, Any]) -> None:
+    """Say that ``data`` must be there: it is looked for in code, which knows of binary data."""
+    schema["required"].append("data")
+    del schema["properties"]["data"]["default"]
 
 
 class TensorIn(_In):
     """An input tensor of text, one element for each document."""
 
+    model_config = ConfigDict(strict=True, json_schema_extra=_needed)
+
     name: Literal["text", "title", "language"] = Field(
         description="`text` is needed; `title` and `language` (en, ja or blank) may be left out."
     )
-    shape: list[Annotated[int, Field(ge=0, le=2**63 - 1)]] = Field(
+    shape: list[Annotated[int, Field(ge=0, le=2**63 - 1), WHOLE]] = Field(
         min_length=1, max_length=2, description="`[n]` or `[n, 1]`.", examples=[[2]]
     )
     datatype: Literal["BYTES"]
-    parameters: dict[str, Any] = Field({}, description="None is known.")
-    data: Annotated[Elements | None, BeforeValidator(_flat)] = Field(
+    parameters: dict[str, Any] = Field(
+        {},
+        description="None is known; there are no binary tensors.",
+        json_schema_extra={"not": {"required": ["binary_data_size"]}},
+    )
+    data: Annotated[Elements | None, BeforeValidator(_flat), WithJsonSchema(DATA)] = Field(
         None, description="The elements as strings; needed."
     )
 
@@ -78,7 +93,9 @@ class InferIn(_In):
 
     id: str | None = Field(None, max_length=MAX_ID, description="Comes back as given.")
     parameters: dict[str, Any] = Field(
-        {}, description="`taxonomy` selects one taxonomy; all when absent."
+        {},
+        description="`taxonomy` selects one taxonomy; all when absent or null.",
+        json_schema_extra={"properties": {"taxonomy": {"enum": [*TAXONOMY["enum"], None]}}},
     )
     inputs: list[TensorIn] = Field(min_length=1, max_length=len(INPUTS))
     outputs: list[OutputIn] | None = Field(

@@ -6,10 +6,11 @@ being read, whatever is sent.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
+
+from critech.plain_data import read_json
 
 Fault = Literal["too_long", "not_utf8", "not_json"]
 
@@ -94,11 +95,6 @@ def _parsed(raw: bytes, number: int) -> Line | BadLine:
     except UnicodeDecodeError:
         return BadLine(number, "not_utf8")
     try:
-        return Line(number, json.loads(text, parse_constant=_refuse), len(raw))
+        return Line(number, read_json(text), len(raw))
     except (ValueError, RecursionError):  # a number of too many digits is a ValueError
         return BadLine(number, "not_json")
-
-
-def _refuse(_: str) -> NoReturn:
-    """Raise for ``NaN`` and ``Infinity``, which Python reads and JSON does not know."""
-    raise ValueError

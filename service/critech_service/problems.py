@@ -29,7 +29,7 @@ _TITLES = {
     403: ("forbidden", "This is not allowed"),
     404: ("not-found", "There is nothing here"),
     405: ("method-not-allowed", "The method is not allowed here"),
-    408: ("nothing-came", "Nothing more came"),
+    408: ("request-timeout", "The request took too long to arrive"),
     409: ("conflict", "Something else is under way"),
     413: ("body-too-large", "The request body is too large"),
     415: ("unsupported-media-type", "The request body has another media type"),
@@ -66,7 +66,16 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: _documented(status) for status in statuses}
 
 
-PROBLEM_RESPONSES = documented(400, 413, 415, 422)
+def link(*operations: str, **parameters: str) -> dict[int | str, dict[str, Any]]:
+    """Return what OpenAPI says of a success whose body holds the parameters of other operations."""
+    return {
+        200: {
+            "links": {name: {"operationId": name, "parameters": parameters} for name in operations}
+        }
+    }
+
+
+PROBLEM_RESPONSES = documented(400, 408, 413, 415, 422)
 NOT_FOUND_RESPONSE = documented(404, 422)
 OTHER_RESPONSE: dict[int | str, dict[str, Any]] = {
     "default": {**_documented(500), "description": "Any other error"}

@@ -8,12 +8,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from critech_labels.taxonomy import TAXONOMY_IDS
+
 MAX_DOCUMENTS = 64
 MAX_ID = 200
 MAX_TITLE = 2_000
 MAX_TEXT = 500_000
 MAX_SYMBOLS = 64
 MAX_SYMBOL_TEXT = 200
+# What the core or a lookup checks, and says in words of its own, OpenAPI is told of like this.
+READABLE: dict[str, Any] = {"pattern": r"[\p{L}\p{N}]"}
+TAXONOMY: dict[str, Any] = {"enum": list(TAXONOMY_IDS)}
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 EXAMPLE_EN: dict[str, Any] = {
@@ -48,6 +53,14 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+def _whole(value: object) -> object:
+    """Return ``5`` for ``5.0``: JSON knows one kind of number, and both are an integer to it."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE = BeforeValidator(_whole)  # behind the limits, which OpenAPI loses otherwise
+
+
 def _iso_date(value: object) -> object:
     if not isinstance(value, str) or not _ISO_DATE.fullmatch(value):
         raise ValueError("expected a date as YYYY-MM-DD")
@@ -70,6 +83,7 @@ class DocumentIn(Strict):
         min_length=1,
         max_length=MAX_TEXT,
         description="Patent abstract, claim or product description, in English or Japanese.",
+        json_schema_extra=READABLE,
     )
     language: Literal["en", "ja"] | None = Field(
         None, description="Language of the text; detected by script when absent."
@@ -110,15 +124,15 @@ class ClassifyIn(Strict):
     documents: list[DocumentIn] = Field(
         min_length=1, max_length=MAX_DOCUMENTS, description="1 to 64 documents."
     )
-    taxonomies: list[str] | None = Field(
+    taxonomies: list[Annotated[str, Field(json_schema_extra=TAXONOMY)]] | None = Field(
         None,
         min_length=1,
         max_length=16,
         description="Taxonomy ids to answer for; all when absent.",
         examples=[["jp-secret-patent-25"]],
     )
-    top_k: int | None = Field(
-        5, ge=1, le=1000, description="Labels per taxonomy, best first; null means all."
+    top_k: Annotated[int, Field(ge=1, le=1000), WHOLE] | None = Field(
+        5, description="Labels per taxonomy, best first; null means all."
     )
     min_score: MinScoreIn = 0.0
     explain: ExplainIn = False

@@ -13,6 +13,7 @@ from critech_service.schemas import (
     MAX_SYMBOLS,
     MAX_TEXT,
     MAX_TITLE,
+    READABLE,
     DateIn,
     EvidenceOut,
     ModelOut,
@@ -66,9 +67,17 @@ class FilingIn(Strict):
     id: str | None = Field(
         None, max_length=MAX_ID, description="Comes back as given.", examples=["A-1"]
     )
-    title: str = Field(min_length=1, max_length=MAX_TITLE, description="Title of the invention.")
+    title: str = Field(
+        min_length=1,
+        max_length=MAX_TITLE,
+        description="Title of the invention.",
+        json_schema_extra=READABLE,
+    )
     abstract: str = Field(
-        min_length=1, max_length=MAX_TEXT, description="Abstract, in English or Japanese."
+        min_length=1,
+        max_length=MAX_TEXT,
+        description="Abstract, in English or Japanese.",
+        json_schema_extra=READABLE,
     )
     claims: str | None = Field(None, max_length=MAX_TEXT, description="Claims, as one text.")
     description: str | None = Field(None, max_length=MAX_TEXT, description="Description.")
@@ -85,6 +94,7 @@ class FilingIn(Strict):
         None,
         description="Filing date, YYYY-MM-DD: dates follow from it, and the edition of the order.",
         examples=["2026-01-31"],
+        json_schema_extra={"pattern": "^[0-8]"},  # dates that follow from it must be dates, too
     )
     invented_in_japan: AnswerIn = Field("unknown", description="Made in Japan (Act art. 78).")
     already_public: AnswerIn = Field("unknown", description="Published before the filing.")
@@ -271,11 +281,26 @@ class FilingOut(BaseModel):
 
 
 class CertificateOut(BaseModel):
-    """The recall certificate that the batch falls under."""
-
-    model_config = ConfigDict(extra="allow")
+    """The recall certificate that the batch falls under; figures are absent without one."""
 
     status: Literal["certified", "no_certificate", "void"]
+    reason: str | None = Field(None, description="Why it is void or there is none.")
+    target_recall: float | None = None
+    confidence: float | None = None
+    positives: int | None = None
+    misses: int | None = None
+    lower_bound: float | None = Field(None, description="Lower bound of recall.")
+    needed: int | None = Field(
+        None, description="Further positives, all found, that would certify the target."
+    )
+    calibration_set: str | None = None
+    population: str | None = Field(None, description="What texts these are, in words.")
+    calibration_digest: str | None = None
+    date: str | None = None
+    n_filings: int | None = Field(None, description="Filings of this batch.")
+    n_out_of_distribution: int | None = Field(
+        None, description="Filings of this batch unlike the training texts."
+    )
 
 
 class ProvenanceOut(BaseModel):

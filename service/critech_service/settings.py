@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     threads: int | None = Field(
         None, ge=1, le=256, description="Inference threads; the number of processors by default."
     )
+    workers: int = Field(
+        1, ge=1, le=64, description="Server processes, each with a bundle and threads of its own."
+    )
     max_body_bytes: int = Field(
         2_000_000, ge=1_000, description="Largest request body, in bytes; more is answered 413."
     )
@@ -55,6 +58,13 @@ class Settings(BaseSettings):
         gt=0,
         le=3_600,
         description="Seconds for a request once it is read; then 503, and its work is dropped.",
+    )
+    receive_seconds: float = Field(
+        60.0,
+        gt=0,
+        le=3_600,
+        description="Time for a client to send a request's head, and then its body: a slow head is "
+        "cut off, a slow body answered 408.",
     )
     log_level: str = Field(
         "info", pattern="^(critical|error|warning|info|debug)$", description="Level of the log."

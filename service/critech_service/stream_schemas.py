@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from critech.classifier import Options
 from critech_service.schemas import (
+    TAXONOMY,
     AsOfIn,
     DocumentOut,
     ExplainIn,
@@ -27,7 +28,7 @@ class StreamOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    taxonomies: list[str] | None = Field(
+    taxonomies: list[Annotated[str, Field(json_schema_extra=TAXONOMY)]] | None = Field(
         None,
         min_length=1,
         max_length=16,

@@ -53,7 +53,7 @@ def test_levels_and_fixed_width(text: str, expected: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", " ", "F42", "I42B 15/01", "F42B 15/1", "F42B 15/", "F42B 0/01", "42B 15/01",
              "F42B 15/01x", "F42B 15/1234567", "F42B 12345/01", "torpedo",
-             "F42B15/01F", "G06F002186"]
+             "F42B15/01F", "G06F002186", "F42B 15/0\u0661", "F\u0664\u0662B"]
 )  # fmt: skip
 def test_what_is_not_a_symbol(text: str) -> None:
     if text == "F42":

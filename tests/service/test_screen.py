@@ -152,5 +152,7 @@ def test_the_crosswalk_whole_and_of_one_label(client: TestClient) -> None:
     of_one = client.get("/v1/crosswalk", params={"label": label}).json()["entries"]
     assert {entry["source"] for entry in of_one} == {label}
     assert len(of_one) == sum(label in (e["source"], e["target"]) for e in whole["entries"])
-    bad = client.get("/v1/crosswalk", params={"label": "us-ecra-14:99"})
+    for unknown in ("us-ecra-14:99", "us-ecra-15:01"):
+        assert client.get("/v1/crosswalk", params={"label": unknown}).status_code == 404
+    bad = client.get("/v1/crosswalk", params={"label": "us-ecra-14"})
     assert (bad.status_code, bad.json()["errors"][0]["field"]) == (422, "label")

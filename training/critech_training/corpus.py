@@ -103,22 +103,24 @@ def _parse(line: str, where: str, known: frozenset[str]) -> Record:
     try:
         raw: dict[str, Any] = json.loads(line)
         record = Record(**raw)
-    except (ValueError, TypeError) as error:
-        raise CorpusError(f"{where}: {error}") from None
+    except ValueError:
+        raise CorpusError(f"{where}: is not JSON") from None
+    except TypeError:
+        raise CorpusError(f"{where}: has not the fields of a record") from None
     for name, value, allowed in (
         ("language", record.language, ("en", "ja")),
         ("register", record.register, REGISTERS),
         ("kind", record.kind, KINDS),
     ):
         if value not in allowed:
-            raise CorpusError(f"{where}: {name} is {value!r}, expected one of {allowed}")
+            raise CorpusError(f"{where}: {name} is none of {allowed}")
     if not record.text.strip():
         raise CorpusError(f"{where}: text is empty")
     for label, strength in record.labels.items():
         if label not in known:
-            raise CorpusError(f"{where}: unknown label {label!r}")
+            raise CorpusError(f"{where}: unknown label")
         if strength not in (ARGUABLE, POSITIVE):
-            raise CorpusError(f"{where}: {label} has strength {strength!r}, expected 1 or 2")
+            raise CorpusError(f"{where}: the strength of {label} must be 1 or 2")
         category = label.rpartition(".")[0]
         if category and strength > record.labels.get(category, 0):
             raise CorpusError(f"{where}: {label} is stronger than its category")

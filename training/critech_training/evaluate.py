@@ -74,7 +74,7 @@ def _gold_text(line: str, where: str, known_labels: Collection[str]) -> GoldText
         raise InputError(f"{where}.text", "is empty")
     for label, strength in row["labels"].items():
         if label not in known_labels:
-            raise InputError(f"{where}.labels", f"unknown label {label!r}")
+            raise InputError(f"{where}.labels", "unknown label")
         if strength not in (1, 2):
             raise InputError(f"{where}.labels", f"strength of {label} must be 1 or 2")
     return GoldText(

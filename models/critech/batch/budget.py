@@ -25,7 +25,7 @@ class Budget:
     def of(cls, megabytes: int) -> Budget:
         """Return the budget for so many megabytes in all."""
         whole = megabytes * MEGABYTE
-        return cls(whole // 2, whole // 4, whole // 4)
+        return cls(whole // 2, whole // 16, whole // 4)
 
 
 def record_bytes(record: Record) -> int:

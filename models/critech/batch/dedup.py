@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections import OrderedDict
 from dataclasses import replace
 
@@ -10,10 +11,11 @@ from critech.batch.records import Record, Rejected
 from critech.batch.rows import Row, plain
 
 _ENTRY_BYTES = 200
+_FASTEST = 1
 
 
 class KnownRows:
-    """The rows met last, as JSON, at most ``limit`` bytes of them."""
+    """The rows met last, as packed JSON, at most ``limit`` bytes of them."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -26,14 +28,14 @@ class KnownRows:
         if data is None:
             return None
         self._rows.move_to_end(key)
-        row: Row = json.loads(data)
+        row: Row = json.loads(zlib.decompress(data))
         return row
 
     def put(self, key: bytes, row: Row) -> None:
         """Keep a row, and let go of those not met for longest."""
         if key in self._rows:
             return
-        data = json.dumps(row, separators=(",", ":")).encode()
+        data = zlib.compress(json.dumps(row, separators=(",", ":")).encode(), _FASTEST)
         self._rows[key] = data
         self._size += len(data) + _ENTRY_BYTES
         while self._size > self._limit:

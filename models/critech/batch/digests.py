@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import astuple
 
 from critech.batch.records import Record, Rejected
 from critech.text import compose_document
@@ -18,7 +17,8 @@ class InputDigest:
 
     def add(self, item: Record | Rejected) -> None:
         """Take one item in."""
-        self._sha.update(_json([type(item).__name__, *astuple(item)]))
+        parts = {**vars(item), "position": list(vars(item.position).values())}
+        self._sha.update(_json([type(item).__name__, *parts.values()]))
 
     def hex(self) -> str:
         """Return the digest of what was taken in so far."""

@@ -23,6 +23,7 @@ from critech.batch.workers import Timed, Workers
 
 GROUP_RECORDS = 8
 GROUP_BYTES = 1_000_000
+REJECTED_BYTES = 1_000
 _POLL_SECONDS = 0.2
 
 
@@ -94,7 +95,8 @@ class Pipeline:
 
     def _take(self, item: Record | Rejected) -> None:
         if isinstance(item, Rejected):
-            self._places.append(_Place(item, known=item))
+            self._places.append(_Place(item, REJECTED_BYTES, known=item))
+            self._size += REJECTED_BYTES
             return
         key = row_key(item, self._workers.options.screen)
         size = record_bytes(item)

@@ -74,4 +74,4 @@ def quarantine_line(rejected: Rejected) -> bytes:
         "reason": rejected.reason,
         "message": rejected.message,
     }
-    return json.dumps(data, ensure_ascii=False).encode() + b"\n"
+    return json.dumps(data, ensure_ascii=False).encode("utf-8", "replace") + b"\n"

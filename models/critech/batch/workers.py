@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Protocol
 
+from critech.batch.errors import BatchError
 from critech.batch.records import Record, Rejected
 from critech.batch.rows import Row, RowOptions, classify_each
 from critech.classifier import Classifier
@@ -52,22 +53,25 @@ class ThreadWorkers:
 
 
 class ProcessWorkers:
-    """Processes that load the bundle themselves. They end when the one that made them is gone."""
+    """Processes that load the bundle themselves, and take no other than the one with the digest
+    that the run was begun with. They end when the process that made them is gone."""
 
-    def __init__(self, bundle: Path | None, options: RowOptions, processes: int) -> None:
+    def __init__(
+        self, bundle: Path | None, digest: str, options: RowOptions, processes: int
+    ) -> None:
         self.lanes = processes
         self.options = options
-        self._bundle = bundle
+        self._source = (bundle, digest)
         self._pool = ProcessPoolExecutor(
             processes,
             multiprocessing.get_context("spawn"),
             initializer=_begin,
-            initargs=(bundle,),
+            initargs=self._source,
         )
 
     def submit(self, records: Sequence[Record]) -> Future[list[Timed]]:
         """Return, later, what each record gives and the seconds it took, in order."""
-        return self._pool.submit(_in_process, self._bundle, records, self.options)
+        return self._pool.submit(_in_process, self._source, records, self.options)
 
     def close(self) -> None:
         """End the processes; what has not begun is dropped."""
@@ -84,10 +88,10 @@ def timed(classifier: Classifier, records: Sequence[Record], options: RowOptions
     return found
 
 
-def _begin(bundle: Path | None) -> None:
+def _begin(bundle: Path | None, digest: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _loaded(bundle)
+    _loaded(bundle, digest)
 
 
 def _end_with_parent() -> None:
@@ -99,9 +103,14 @@ def _end_with_parent() -> None:
 
 
 @cache
-def _loaded(bundle: Path | None) -> Classifier:
-    return Classifier.load(bundle, threads=1).on(map)
+def _loaded(bundle: Path | None, digest: str) -> Classifier:
+    classifier = Classifier.load(bundle, threads=1).on(map)
+    if classifier.model.digest != digest:
+        raise BatchError("the bundle was exchanged while the run was at work")
+    return classifier
 
 
-def _in_process(bundle: Path | None, records: Sequence[Record], options: RowOptions) -> list[Timed]:
-    return timed(_loaded(bundle), records, options)
+def _in_process(
+    source: tuple[Path | None, str], records: Sequence[Record], options: RowOptions
+) -> list[Timed]:
+    return timed(_loaded(*source), records, options)

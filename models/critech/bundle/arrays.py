@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy.typing as npt
 
 from critech.bundle.manifest import ARRAYS, LABELS
 from critech.errors import BundleError
+from critech.plain_data import read_npz
 from critech_labels import Taxonomy
 from critech_labels.taxonomy import label_order
 
@@ -18,17 +18,20 @@ ARRAY_NAMES = (
     "center", "dense", "lexical", "intercept", "lexical_keys", "lexical_idf", "slope", "offset",
     "fitted", "assigned", "possible",
 )  # fmt: skip
+KINDS = {"labels": "U", "lexical_keys": "u", "fitted": "b"}  # the others are of floats
 ARRAYS_SINCE = {"coverage_floor": 2}
 
 
 def read_arrays(data: bytes, format_: int) -> dict[str, npt.NDArray[Any]]:
     """Return the arrays by name, with defaults for those that came with a later format."""
     later = [name for name, since in ARRAYS_SINCE.items() if format_ >= since]
-    with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-        for name in (*ARRAY_NAMES, *later, "labels"):
-            if name not in archive:
-                raise BundleError(ARRAYS, "lacks an array", name, sorted(archive.files))
-        found = {name: archive[name] for name in archive.files}
+    found = read_npz(data)
+    for name in (*ARRAY_NAMES, *later, "labels"):
+        if name not in found:
+            raise BundleError(ARRAYS, "lacks an array", name, sorted(found))
+        kind = KINDS.get(name, "f")
+        if found[name].dtype.kind != kind:
+            raise BundleError(ARRAYS, f"{name} has another type", kind, found[name].dtype.kind)
     return {"coverage_floor": np.zeros(2, dtype=np.float32), **found}
 
 
@@ -38,6 +41,8 @@ def check_label_order(
     arrays: Mapping[str, npt.NDArray[Any]],
 ) -> None:
     """Compare the manifest's label order with the snapshot's and with that of the arrays."""
+    if arrays["labels"].ndim != 1:
+        raise BundleError(ARRAYS, "labels has another shape", 1, arrays["labels"].ndim)
     orders = {
         LABELS: list(label_order(taxonomies)),
         ARRAYS: [str(label) for label in arrays["labels"]],

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from critech.errors import BundleError
+from critech.plain_data import read_json
 
 FORMAT = 2
 REJECTED = 0
@@ -63,7 +64,7 @@ def parse_manifest(data: bytes, accept_rejected: bool = False) -> dict[str, Any]
     has another digest than its own, or is that of a bundle that its training refused and none such
     is accepted."""
     try:
-        manifest: dict[str, Any] = json.loads(data)
+        manifest: dict[str, Any] = read_json(data)
         found = manifest["format"]
         expected = manifest_digest(manifest)
     except (AttributeError, ValueError, KeyError, TypeError, RecursionError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,12 +34,18 @@ from critech.errors import BundleError
 from critech.examples import ExampleIndex
 from critech.heads import Calibration, Heads
 from critech.lexical import LexicalVocabulary
+from critech.plain_data import read_json
 from critech.screening.model import ScreeningModel
 from critech_labels import Taxonomy
 from critech_labels.taxonomy import parse_taxonomy
 
 if TYPE_CHECKING:
     from critech.bundle.signature import TrustedKey
+
+
+MAX_SETTING = 1 << 20
+MAX_PREFIX = 100
+MAX_FOUND = 300
 
 
 @dataclass(frozen=True)
@@ -111,13 +116,13 @@ def read_bundle(
     except BundleError:
         raise
     except Exception as error:  # whatever the parsers of four formats raise at hostile content
-        found = f"{type(error).__name__}: {error}"
+        found = f"{type(error).__name__}: {error}"[:MAX_FOUND]
         raise BundleError("content", "cannot be read", "a bundle's content", found) from None
 
 
 def _assemble(manifest: dict[str, Any], files: Mapping[str, bytes]) -> Bundle:
     arrays = read_arrays(files[ARRAYS], int(manifest["format"]))
-    snapshot = json.loads(files[LABELS])
+    snapshot = read_json(files[LABELS])
     taxonomies = tuple(parse_taxonomy(raw) for raw in snapshot["taxonomies"])
     labels = tuple(manifest["labels"])
     check_label_order(labels, taxonomies, arrays)
@@ -128,12 +133,12 @@ def _assemble(manifest: dict[str, Any], files: Mapping[str, bytes]) -> Bundle:
         manifest=manifest,
         labels=labels,
         taxonomies=taxonomies,
-        encoder_config=EncoderConfig(**manifest["encoder"]),
+        encoder_config=_encoder_config(manifest["encoder"], arrays["center"].size),
         encoder_bytes=files[ENCODER],
         tokenizer_bytes=files[TOKENIZER],
         heads=Heads(
             center=arrays["center"],
-            scale=float(manifest["heads"]["scale"]),
+            scale=_scale(manifest["heads"]["scale"]),
             dense=arrays["dense"],
             lexical=arrays["lexical"].astype(np.float32),
             intercept=arrays["intercept"],
@@ -142,20 +147,41 @@ def _assemble(manifest: dict[str, Any], files: Mapping[str, bytes]) -> Bundle:
         calibration=Calibration(arrays["slope"], arrays["offset"], arrays["fitted"]),
         thresholds=Thresholds(arrays["assigned"], arrays["possible"]),
         coverage_floor=arrays["coverage_floor"],
-        metrics=json.loads(files[METRICS]),
-        examples=_read_examples(files.get(EXAMPLES), len(labels)),
+        metrics=read_json(files[METRICS]),
+        examples=_read_examples(files.get(EXAMPLES), len(labels), arrays["center"].size),
         screening=(
-            ScreeningModel.from_dict(json.loads(files[SCREENING])) if SCREENING in files else None
+            ScreeningModel.from_dict(read_json(files[SCREENING])) if SCREENING in files else None
         ),
     )
 
 
-def _read_examples(data: bytes | None, n_labels: int) -> ExampleIndex | None:
+def _encoder_config(raw: Mapping[str, Any], dimension: int) -> EncoderConfig:
+    config = EncoderConfig(**raw)
+    numbers = {name: value for name, value in raw.items() if name != "prefix"}
+    for name, value in numbers.items():
+        if type(value) is not int or not 0 <= value <= MAX_SETTING:
+            raise BundleError(f"encoder {name}", "is unusable", f"0 to {MAX_SETTING}", "other")
+    if not isinstance(config.prefix, str) or len(config.prefix) > MAX_PREFIX:
+        raise BundleError("encoder prefix", "is unusable", "a short text", "other")
+    if config.dimension != dimension:
+        raise BundleError("encoder dimension", "differs", dimension, config.dimension)
+    return config
+
+
+def _scale(value: Any) -> float:
+    if type(value) not in (int, float) or not 0 < value <= MAX_SETTING:
+        raise BundleError("heads scale", "is unusable", f"0 to {MAX_SETTING}", "other")
+    return float(value)
+
+
+def _read_examples(data: bytes | None, n_labels: int, dimension: int) -> ExampleIndex | None:
     if data is None:
         return None
     found = ExampleIndex.from_bytes(data)
     if len(found.members) != n_labels:
         raise BundleError(EXAMPLES, "has another number of labels", n_labels, len(found.members))
+    if found.vectors.shape[1] != dimension:
+        raise BundleError(EXAMPLES, "has other vectors", dimension, found.vectors.shape[1])
     return found
 
 

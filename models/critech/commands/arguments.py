@@ -1,9 +1,26 @@
-"""Argument types that several commands share."""
+"""The parser and the argument types that the commands share."""
 
 from __future__ import annotations
 
 import argparse
 import datetime as dt
+import re
+from typing import NoReturn
+
+_VALUE = re.compile(
+    r"\b((?:unrecognized arguments|ambiguous option|ignored explicit argument|"
+    r"invalid (?:[^:\n]* value|choice))): .*?(?=\Z| \(choose from| could match)",
+    re.DOTALL,
+)
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors name the argument and never repeat its value: it may be a title or a
+    claim, and standard error may be a log."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with 2 after usage and message."""
+        super().error(_VALUE.sub(r"\1", message))
 
 
 def date_argument(value: str) -> dt.date:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from critech.commands.arguments import count_argument
+from critech.commands.arguments import Parser, count_argument
 
 
 def run(argv: Sequence[str]) -> int:
@@ -18,7 +18,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="critech audit", description="The audit log.")
+    parser = Parser(prog="critech audit", description="The audit log.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     verify = commands.add_parser("verify", help="find changed, cut, inserted or moved lines")
     verify.add_argument("files", nargs="+", type=Path, metavar="FILE", help="oldest first")

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing, nullcontext
+from fnmatch import fnmatch
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ def run(argv: Sequence[str]) -> int:
     args.mapping = FieldMapping.parse(args.field)
     try:
         planned = plan(**_source(args))
-        _check_output(args.output, planned)
+        _check_outputs(args, planned)
         if not args.quiet:
             print(planned, file=sys.stderr)
         with Classifier.load(args.bundle, threads=1) as classifier:
@@ -56,7 +57,7 @@ def _classify(args: argparse.Namespace, planned: Plan, classifier: Classifier) -
     options = _options(args, args.layout)
     check_options(classifier, options)
     job = _job(args, _settings(args, planned, options, classifier), classifier)
-    countable = not args.quiet and "-" not in args.inputs
+    countable = not args.quiet and not any("://" in name or name == "-" for name in args.inputs)
     with (
         Counting(lambda: read(**_source(args))) if countable else nullcontext() as counting,
         closing(_workers(args, classifier, options)) as workers,
@@ -130,18 +131,29 @@ def _job(args: argparse.Namespace, settings: Mapping[str, Any], classifier: Clas
 
 def _workers(args: argparse.Namespace, classifier: Classifier, options: RowOptions) -> Workers:
     if args.processes:
-        return ProcessWorkers(args.bundle, options, args.processes)
+        return ProcessWorkers(args.bundle, classifier.model.digest, options, args.processes)
     return ThreadWorkers(classifier, options, args.threads or os.cpu_count() or 1)
 
 
-def _check_output(out: Path, planned: Plan) -> None:
-    """Raise InputError for an output that cannot be a file of its own."""
-    if out.is_dir():
-        raise InputError("--output", "is a folder; give the name of a file")
-    if not out.absolute().parent.is_dir():
-        raise InputError("--output", "its folder does not exist")
-    if any(Path(source.name).resolve() == out.resolve() for source in planned.sources):
-        raise InputError("--output", "is one of the inputs")
+def _check_outputs(args: argparse.Namespace, planned: Plan) -> None:
+    """Raise InputError for what cannot be written in the end, before any work is done."""
+    inputs = {Path(source.name).resolve() for source in planned.sources}
+    for name in ("output", "quarantine", "report"):
+        path = getattr(args, name)
+        if path is None:
+            continue
+        if path.is_dir():
+            raise InputError(f"--{name}", "is a folder; give the name of a file")
+        if not path.absolute().parent.is_dir():
+            raise InputError(f"--{name}", "its folder does not exist")
+        if path.resolve() in inputs or any(_covers(each, path) for each in args.inputs):
+            raise InputError(f"--{name}", "is one of the inputs, or would be in the next run")
+
+
+def _covers(name: str, path: Path) -> bool:
+    """Return whether a folder or a glob that is read takes a path in, too."""
+    source, target = Path(name).absolute(), path.absolute()
+    return target.is_relative_to(source) if source.is_dir() else fnmatch(str(target), str(source))
 
 
 def _tell(args: argparse.Namespace, one: Run, progress: Progress, classifier: Classifier) -> None:

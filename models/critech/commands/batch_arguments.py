@@ -9,7 +9,7 @@ from typing import get_args
 from critech.batch.budget import LEAST_MB
 from critech.batch.formats import FORMATS, LAYOUTS
 from critech.batch.reading import Format
-from critech.commands.arguments import count_argument
+from critech.commands.arguments import Parser, count_argument
 
 SHARD_ROWS = 1000
 MEMORY_MB = 256
@@ -27,7 +27,7 @@ After 5, 6, 130, 143 and after a crash the same command goes on where it was."""
 
 def batch_parser() -> argparse.ArgumentParser:
     """Return the parser."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="critech batch",
         description="Classify document dumps. Work is saved as it goes: the same command, run "
         "again, goes on after a crash and gives the output of an undisturbed run.",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from critech.commands import bundle_signing
+from critech.commands.arguments import Parser
 
 if TYPE_CHECKING:
     from critech.bundle.signature import TrustedKey
@@ -29,7 +30,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="critech bundle", description="Bundles of a model.")
+    parser = Parser(prog="critech bundle", description="Bundles of a model.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     verify = commands.add_parser("verify", help="find all that is wrong with a bundle")
     verify.set_defaults(action=_verify)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from critech.classifier import Classifier, Options
-from critech.commands.arguments import date_argument
+from critech.commands.arguments import Parser, date_argument
 from critech.errors import InputError
 from critech.results import NOTICE, Classification, Document, LabelResult
 
@@ -46,7 +46,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="critech classify", description="Classify one text, in English or Japanese."
     )
     parser.add_argument("text", nargs="?", help="the text, or - for standard input")

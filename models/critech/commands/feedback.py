@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from critech.commands.arguments import Parser
 from critech.corrections import Correction, add_correction, read_corrections
 from critech.errors import InputError
 from critech_labels import load_taxonomies
@@ -23,7 +24,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="critech feedback", description="Corrections.")
+    parser = Parser(prog="critech feedback", description="Corrections.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add = commands.add_parser("add", help="add a correction to a file")
     add.add_argument("file", type=Path, metavar="FILE", help="JSON lines; made when not there")

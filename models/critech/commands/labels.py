@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from critech.commands import labels_crosswalk, labels_diff
-from critech.commands.arguments import date_argument
+from critech.commands.arguments import Parser, date_argument
 from critech.errors import CritechError, InputError
 from critech_labels import (
     TAXONOMY_IDS,
@@ -32,7 +32,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="critech labels", description="The labelled taxonomies.")
+    parser = Parser(prog="critech labels", description="The labelled taxonomies.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     listing = commands.add_parser("list", help="all labels, or those of one taxonomy")
     listing.add_argument("taxonomy", nargs="?", choices=TAXONOMY_IDS)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from critech.classifier import Classifier
-from critech.commands.arguments import count_argument, date_argument
+from critech.commands.arguments import Parser, count_argument, date_argument
 from critech.screening.filing import Conditions, Filing
 from critech.screening.intake import ANSWERS, CONDITIONS, FACTS, read_filings
 from critech.screening.results import FilingResult, Screening
@@ -38,7 +38,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="critech screen",
         description="Screen patent filings against the 25 specified technical fields: rule, text, "
         "conditions, evidence and dates.",

@@ -156,7 +156,7 @@ class Flow:
         loop = asyncio.get_running_loop()
         context = copy_context()  # the observer of the request, and its id
         running: asyncio.Future[T] = loop.run_in_executor(
-            self._waiting, lambda: context.run(job, work.map)
+            self._waiting, lambda: context.run(_done, job, work.map)
         )
         running.add_done_callback(lambda ended: self._leave(ended, tokens))
         awaited: set[asyncio.Future[Any]] = {running} if gone is None else {running, gone}
@@ -183,6 +183,15 @@ class Flow:
     def _late(self) -> DeadlineError:
         self.dropped[DeadlineError.kind] += 1
         return DeadlineError(self.deadline, self.queue.seconds_until_room(self.limit_tokens))
+
+
+def _done(job: Callable[[Run], T], run: Run) -> T:
+    """Return what a job gives. asyncio cannot hand on a StopIteration: whoever waits for the job
+    would wait to the deadline."""
+    try:
+        return job(run)
+    except StopIteration:
+        raise RuntimeError("a job ended with StopIteration") from None
 
 
 async def _disconnect(receive: Receive) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, HTTPException, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
@@ -15,6 +15,7 @@ from critech import Classification, Document, __version__
 from critech.classifier import Options
 from critech.encoder import Run
 from critech.errors import InputError
+from critech_labels.taxonomy import TAXONOMY_IDS
 from critech_service.annif import (
     Project,
     detected_languages,
@@ -23,6 +24,7 @@ from critech_service.annif import (
     vocabulary,
 )
 from critech_service.annif_schemas import (
+    LANGUAGES,
     ApiInfoOut,
     BatchSuggestionsOut,
     DetectedLanguagesOut,
@@ -39,9 +41,22 @@ from critech_service.flow.cost import documents_cost
 from critech_service.flow.flow import Flow
 from critech_service.hand_read import FORM, body_schema, read_form
 from critech_service.leases import classifier_of
-from critech_service.problems import OTHER_RESPONSE, UnicodeJSONResponse, documented, refused_body
+from critech_service.problems import (
+    OTHER_RESPONSE,
+    UnicodeJSONResponse,
+    documented,
+    link,
+    refused_body,
+)
 from critech_service.shadowing import shadow_classified
 
+ProjectId = Annotated[
+    str,
+    Path(
+        description="`<taxonomy id>-<language of labels>`.",
+        json_schema_extra={"enum": [f"{t}-{name}" for t in TAXONOMY_IDS for name in LANGUAGES]},
+    ),
+]
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -83,7 +98,12 @@ async def list_vocabularies(request: Request) -> Response:
     return UnicodeJSONResponse({"vocabs": found})
 
 
-@router.get("/projects", summary="List the projects", response_model=ProjectListOut)
+@router.get(
+    "/projects",
+    summary="List the projects",
+    response_model=ProjectListOut,
+    responses=link("annif_project", project_id="$response.body#/projects/0/project_id"),
+)
 async def list_projects(request: Request) -> Response:
     """Return one project for each taxonomy and language of labels."""
     found = projects(classifier_of(request)).values()
@@ -94,9 +114,13 @@ async def list_projects(request: Request) -> Response:
     "/projects/{project_id}",
     summary="One project",
     response_model=ProjectOut,
-    responses=NO_PROJECT,
+    responses={
+        **link("annif_suggest", project_id="$response.body#/project_id"),
+        **NO_PROJECT,
+    },
+    operation_id="annif_project",
 )
-async def one_project(project_id: str, request: Request) -> Response:
+async def one_project(project_id: ProjectId, request: Request) -> Response:
     """Return a project."""
     return UnicodeJSONResponse(_find(request, project_id).as_dict())
 
@@ -104,11 +128,12 @@ async def one_project(project_id: str, request: Request) -> Response:
 @router.post(
     "/projects/{project_id}/suggest",
     summary="Suggest labels for a text",
+    operation_id="annif_suggest",
     response_model=SuggestionsOut,
     responses=UNUSABLE,
     openapi_extra=body_schema(SuggestForm, FORM),
 )
-async def suggest(project_id: str, request: Request) -> Response:
+async def suggest(project_id: ProjectId, request: Request) -> Response:
     """Return the labels of one taxonomy for one text, highest score first."""
     project = _find(request, project_id)
     form = await read_form(request, SuggestForm)
@@ -129,7 +154,7 @@ async def suggest(project_id: str, request: Request) -> Response:
     responses=UNUSABLE,
 )
 async def suggest_batch(
-    project_id: str,
+    project_id: ProjectId,
     body: SuggestBatchIn,
     options: Annotated[SuggestOptions, Query()],
     request: Request,
@@ -154,7 +179,7 @@ async def suggest_batch(
     response_class=Response,
     responses=documented(403, 404),
 )
-async def learn(project_id: str, request: Request) -> Response:
+async def learn(project_id: ProjectId, request: Request) -> Response:
     """Refuse. A bundle is trained with `critech train` and never changes while it serves."""
     project = _find(request, project_id)
     raise HTTPException(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import deque
 from typing import Annotated
@@ -20,6 +21,7 @@ from critech_service.flow.lanes import Lane
 from critech_service.flow.refusals import FlowRefusal
 from critech_service.hand_read import body_schema
 from critech_service.ndjson import Line
+from critech_service.observability.logs import failure
 from critech_service.problems import MAX_ERRORS, documented, field_error
 from critech_service.routes.classify import document_of
 from critech_service.schemas import DocumentIn
@@ -71,8 +73,12 @@ async def classify_stream(options: Annotated[StreamOptions, Query()], request: R
             return line_problem(line.number, 422, f"{field}: {error.problem}", found)
         except FlowRefusal as error:
             return line_problem(line.number, error.status_code, error.detail, kind=error.kind)
-        except Exception as error:  # the lines after it go on
-            log.error("unexpected %s", type(error).__name__)
+        except asyncio.CancelledError:
+            raise
+        except (
+            BaseException
+        ) as error:  # the lines after it go on; a SystemExit would end the server
+            log.error("unexpected %s", type(error).__name__, extra={"fields": failure(error)})
             return line_problem(line.number, 500, "An unexpected error occurred.")
 
     return StreamAnswer(flow, answer)

@@ -6,19 +6,25 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
 
 from critech_service.leases import classifier_of
+from critech_service.model_schemas import AliveOut, ReadyStateOut
 from critech_service.observability.record import refused_for
-from critech_service.problems import UnicodeJSONResponse, problem
+from critech_service.problems import UNAVAILABLE_RESPONSE, UnicodeJSONResponse, problem
 
 router = APIRouter(tags=["health"])
 
 
-@router.get("/healthz", summary="Is the process alive")
+@router.get("/healthz", summary="Is the process alive", response_model=AliveOut)
 async def healthz() -> Response:
     """Answer at once, whatever the state of the model."""
     return UnicodeJSONResponse({"status": "ok"})
 
 
-@router.get("/readyz", summary="Can it classify", responses={503: {"description": "Not ready"}})
+@router.get(
+    "/readyz",
+    summary="Can it classify",
+    response_model=ReadyStateOut,
+    responses=UNAVAILABLE_RESPONSE,
+)
 async def readyz(request: Request) -> Response:
     """Answer 200 while every check passes, else 503; the body names each check."""
     checks = request.app.state.readiness.checks()

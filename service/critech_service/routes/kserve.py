@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi import APIRouter, Depends, HTTPException, Path, Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 
@@ -28,7 +28,7 @@ from critech_service.kserve_schemas import (
     ServerOut,
 )
 from critech_service.leases import classifier_of
-from critech_service.problems import OTHER_RESPONSE, UnicodeJSONResponse, documented
+from critech_service.problems import OTHER_RESPONSE, UnicodeJSONResponse, documented, link
 from critech_service.shadowing import shadow_classified
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -91,7 +91,10 @@ async def ready(request: Request) -> Response:
     return UnicodeJSONResponse({"ready": state}, 200 if state else 503)
 
 
-async def _model(request: Request, name: str) -> Classifier:
+Name = Annotated[str, Path(description="The model.", json_schema_extra={"enum": [MODEL]})]
+
+
+async def _model(request: Request, name: Name) -> Classifier:
     if name != MODEL:
         raise HTTPException(404, f"there is no such model; there is {MODEL}")
     if not _is_ready(request):
@@ -99,7 +102,7 @@ async def _model(request: Request, name: str) -> Classifier:
     return classifier_of(request)
 
 
-async def _version(request: Request, name: str, version: str) -> Classifier:
+async def _version(request: Request, name: Name, version: str) -> Classifier:
     classifier = await _model(request, name)
     if version != classifier.model.version:
         raise HTTPException(404, f"there is no such version; there is {classifier.model.version}")
@@ -109,6 +112,8 @@ async def _version(request: Request, name: str, version: str) -> Classifier:
 Model = Annotated[Classifier, Depends(_model)]
 Version = Annotated[Classifier, Depends(_version)]
 ABOUT: dict[str, Any] = {"response_model": ModelMetadataOut, "responses": UNKNOWN}
+VERSIONED = ("v2_model_version", "v2_version_ready", "v2_version_infer")
+TO_VERSIONS = link(*VERSIONED, name="$response.body#/name", version="$response.body#/versions/0")
 READY: dict[str, Any] = {"response_model": ModelReadyOut, "responses": UNKNOWN}
 INFER: dict[str, Any] = {
     "response_model": InferOut,
@@ -117,13 +122,23 @@ INFER: dict[str, Any] = {
 }
 
 
-@router.get("/models/{name}", summary="The model", **ABOUT)
+@router.get(
+    "/models/{name}",
+    summary="The model",
+    response_model=ModelMetadataOut,
+    responses={**TO_VERSIONS, **UNKNOWN},
+)
 async def model(classifier: Model) -> Response:
     """Return the tensors of the model and the label ids of their columns."""
     return UnicodeJSONResponse(metadata(classifier))
 
 
-@router.get("/models/{name}/versions/{version}", summary="A version of the model", **ABOUT)
+@router.get(
+    "/models/{name}/versions/{version}",
+    summary="A version of the model",
+    operation_id="v2_model_version",
+    **ABOUT,
+)
 async def model_version(classifier: Version) -> Response:
     """Return the tensors of the model and the label ids of their columns."""
     return UnicodeJSONResponse(metadata(classifier))
@@ -135,7 +150,12 @@ async def model_ready(_: Model) -> Response:
     return UnicodeJSONResponse({"name": MODEL, "ready": True})
 
 
-@router.get("/models/{name}/versions/{version}/ready", summary="Can this version classify", **READY)
+@router.get(
+    "/models/{name}/versions/{version}/ready",
+    summary="Can this version classify",
+    operation_id="v2_version_ready",
+    **READY,
+)
 async def version_ready(_: Version) -> Response:
     """Answer 200 once a text was classified, else 503."""
     return UnicodeJSONResponse({"name": MODEL, "ready": True})
@@ -148,7 +168,10 @@ async def infer(request: Request, classifier: Model) -> Response:
 
 
 @router.post(
-    "/models/{name}/versions/{version}/infer", summary="Classify with this version", **INFER
+    "/models/{name}/versions/{version}/infer",
+    summary="Classify with this version",
+    operation_id="v2_version_infer",
+    **INFER,
 )
 async def version_infer(request: Request, classifier: Version) -> Response:
     """Return scores and decisions of all labels, or of one taxonomy's, for 1 to 64 documents."""

@@ -8,12 +8,13 @@ from fastapi.responses import Response
 from critech.results import NOTICE
 from critech.screening.screen import certificate_summary
 from critech_service.leases import classifier_of
+from critech_service.model_schemas import ModelDetailsOut
 from critech_service.problems import UnicodeJSONResponse
 
 router = APIRouter(tags=["model"])
 
 
-@router.get("/v1/model", summary="The bundle in use")
+@router.get("/v1/model", summary="The bundle in use", response_model=ModelDetailsOut)
 async def model(request: Request) -> Response:
     """Return name, version and digest of the bundle, its files with their checksums, how it was
     trained, its held-out metrics with sample sizes, and for screening the cut-offs, the fusion of

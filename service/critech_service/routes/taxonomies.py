@@ -8,16 +8,21 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, HTTPException, Path, Query, Request
 from fastapi.responses import Response
 
-from critech.errors import InputError
 from critech_labels import Label, Taxonomy, TaxonomyError
 from critech_labels.crosswalk import correspondences, read_crosswalk
 from critech_labels.export import snapshot
 from critech_service.leases import classifier_of
-from critech_service.problems import NOT_FOUND_RESPONSE, UnicodeJSONResponse
-from critech_service.schemas import DateIn
+from critech_service.problems import NOT_FOUND_RESPONSE, UnicodeJSONResponse, documented, link
+from critech_service.schemas import TAXONOMY, DateIn
+from critech_service.taxonomy_schemas import (
+    CrosswalkOut,
+    OneLabelOut,
+    TaxonomiesOut,
+    TaxonomyOut,
+)
 
 router = APIRouter(tags=["taxonomies"])
 
@@ -25,19 +30,48 @@ AsOf = Annotated[
     DateIn | None, Query(description="The versions in force on this date, YYYY-MM-DD.")
 ]
 LabelId = Annotated[
-    str | None, Query(max_length=60, description="Label id, such as jp-secret-patent-25:10.")
+    str | None,
+    Query(
+        max_length=60,
+        pattern=r"^[a-z0-9-]+:[A-Za-z0-9.]+$",
+        description="Label id.",
+        examples=["jp-secret-patent-25:10"],
+    ),
 ]
+TaxonomyId = Annotated[str, Path(description="Taxonomy id.", json_schema_extra=TAXONOMY)]
+Code = Annotated[
+    str,
+    Path(
+        description="Code within the taxonomy.",
+        examples=["10"],
+        json_schema_extra={"pattern": r"^K?[0-9]{2}(\.[ivx]+)?$"},
+    ),
+]
+TO_TAXONOMY = link("one_taxonomy", taxonomy_id="$response.body#/taxonomies/0/id")
+TO_LABEL = link("one_label", taxonomy_id="$response.body#/id", code="$response.body#/labels/0/code")
+TO_CROSSWALK = link("crosswalk", label="{$response.body#/taxonomy/id}:{$response.body#/code}")
 
 
-@router.get("/v1/taxonomies", summary="List the taxonomies")
+@router.get(
+    "/v1/taxonomies",
+    summary="List the taxonomies",
+    response_model=TaxonomiesOut,
+    responses={**TO_TAXONOMY, **documented(422)},
+)
 async def list_taxonomies(request: Request, as_of: AsOf = None) -> Response:
     """Return every taxonomy without its labels: instrument, authority, version, counts."""
     found = [_head(taxonomy, as_of) for taxonomy in _taxonomies(request, as_of).values()]
     return UnicodeJSONResponse({"taxonomies": found})
 
 
-@router.get("/v1/taxonomies/{taxonomy_id}", summary="One taxonomy", responses=NOT_FOUND_RESPONSE)
-async def one_taxonomy(taxonomy_id: str, request: Request, as_of: AsOf = None) -> Response:
+@router.get(
+    "/v1/taxonomies/{taxonomy_id}",
+    summary="One taxonomy",
+    response_model=TaxonomyOut,
+    responses={**TO_LABEL, **NOT_FOUND_RESPONSE},
+    operation_id="one_taxonomy",
+)
+async def one_taxonomy(taxonomy_id: TaxonomyId, request: Request, as_of: AsOf = None) -> Response:
     """Return a taxonomy with all its labels, sub-items after their category."""
     taxonomy = _find(request, taxonomy_id, as_of)
     return UnicodeJSONResponse({**_head(taxonomy, as_of), "labels": snapshot(taxonomy)["labels"]})
@@ -46,9 +80,13 @@ async def one_taxonomy(taxonomy_id: str, request: Request, as_of: AsOf = None) -
 @router.get(
     "/v1/taxonomies/{taxonomy_id}/labels/{code}",
     summary="One label",
-    responses=NOT_FOUND_RESPONSE,
+    response_model=OneLabelOut,
+    responses={**TO_CROSSWALK, **NOT_FOUND_RESPONSE},
+    operation_id="one_label",
 )
-async def one_label(taxonomy_id: str, code: str, request: Request, as_of: AsOf = None) -> Response:
+async def one_label(
+    taxonomy_id: TaxonomyId, code: Code, request: Request, as_of: AsOf = None
+) -> Response:
     """Return a label with its definition, terms, source and, for the secret-patent fields, its IPC
     rules; a category comes with its sub-items."""
     taxonomy = _find(request, taxonomy_id, as_of)
@@ -68,7 +106,13 @@ def _with_children(taxonomy: Taxonomy, label: Label) -> dict[str, Any]:
     }
 
 
-@router.get("/v1/crosswalk", summary="Correspondences between the taxonomies")
+@router.get(
+    "/v1/crosswalk",
+    summary="Correspondences between the taxonomies",
+    response_model=CrosswalkOut,
+    responses=NOT_FOUND_RESPONSE,
+    operation_id="crosswalk",
+)
 async def crosswalk(label: LabelId = None) -> Response:
     """Return which labels of different taxonomies correspond, how and why: all of them, each pair
     once, or, with `label`, those of one label. Editorial work, no determination."""
@@ -76,7 +120,7 @@ async def crosswalk(label: LabelId = None) -> Response:
     try:
         entries = whole.entries if label is None else correspondences(label)
     except TaxonomyError:
-        raise InputError("label", "is no label id such as jp-secret-patent-25:10") from None
+        raise HTTPException(404, "There is no such label.") from None
     return UnicodeJSONResponse(
         {
             "status": whole.status,

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from critech.bundle import default_path, write_screening
 from critech.classifier import Classifier
+from critech.commands.arguments import Parser
 from critech.errors import InputError
 from critech.screening.model import Certificate, ScreeningModel
 from critech_training.certify import CHOSEN, CONFIDENCE, Budget, budget, certify, fields_of, measure
@@ -22,7 +23,7 @@ from critech_training.evaluate import GoldText, read_gold
 
 def run(argv: Sequence[str]) -> int:
     """Parse the arguments, certify, print, and write when told to."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="critech certify",
         description="Certify the recall of screening on labelled texts (JSON lines as for "
         "`critech evaluate`) that neither fit nor calibration has seen.",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from critech.commands.arguments import Parser
 from critech_labels import Taxonomy, load_taxonomies
 from critech_labels.taxonomy import label_order
 from critech_training.commands.arguments import corpus_records
@@ -22,7 +22,7 @@ from critech_training.corpus import (
 
 def run(argv: Sequence[str]) -> int:
     """Parse the arguments, check the corpus and print its counts."""
-    parser = argparse.ArgumentParser(prog="critech corpus", description="Check and count a corpus.")
+    parser = Parser(prog="critech corpus", description="Check and count a corpus.")
     parser.add_argument("--corpus", type=Path, default=default_corpus_dir(), metavar="DIR")
     args = parser.parse_args(argv)
     taxonomies = load_taxonomies()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from critech.bundle import read_bundle
+from critech.commands.arguments import Parser
 from critech.encoder import OnnxEncoder
 from critech.errors import InputError
 from critech_labels import load_taxonomies
@@ -25,7 +25,7 @@ from critech_training.evaluate import summaries
 
 def run(argv: Sequence[str]) -> int:
     """Parse the arguments, cross-validate and print the table."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="critech cross-validate",
         description="Grouped cross-validation of the heads inside the corpus, on the vectors of a "
         "bundle's encoder. The encoder was tuned on the corpus's fit part, so only the figures of "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from critech.classifier import Classifier
+from critech.commands.arguments import Parser
 from critech.errors import InputError
 from critech_labels import load_taxonomies
 from critech_labels.taxonomy import label_order
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 def run(argv: Sequence[str]) -> int:
     """Parse the arguments, evaluate and print."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="critech evaluate",
         description="Evaluate a bundle on a JSON-lines file of labelled texts "
         "(id, title?, text, language?, labels: label id to 2 or 1).",

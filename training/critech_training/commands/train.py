@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from critech.bundle import default_path
+from critech.commands.arguments import Parser
 from critech_labels import load_taxonomies
 from critech_labels.taxonomy import label_order
 from critech_training.commands import train_extra
@@ -44,8 +45,8 @@ def run(argv: Sequence[str]) -> int:
     return _train(args)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="critech train", description="Train a bundle.")
+def _parser() -> Parser:
+    parser = Parser(prog="critech train", description="Train a bundle.")
     parser.add_argument("--out", type=Path, metavar="DIR", help="by default the shipped bundle")
     parser.add_argument("--corpus", type=Path, default=default_corpus_dir(), metavar="DIR")
     parser.add_argument(

@@ -70,6 +70,11 @@ def date_of(value: str) -> dt.date | None:
         return None
 
 
+def _clean(text: str) -> str:
+    """Return the text without lone surrogates, which no file can hold."""
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
+
+
 def _id(value: object, limits: Limits) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value) if value.bit_length() < limits.id_chars else "9" * (limits.id_chars + 1)
@@ -79,7 +84,7 @@ def _id(value: object, limits: Limits) -> str | None:
         raise BadRecordError("bad_type", "id: expected a string or an integer")
     if len(value) > limits.id_chars:
         raise BadRecordError("id_too_long", f"id: longer than {limits.id_chars} characters")
-    return _SURROGATE.sub("\ufffd", value)
+    return _clean(value)
 
 
 def _text(row: Mapping[str, object], field: str, most: int | None = None) -> str | None:
@@ -94,7 +99,7 @@ def _text(row: Mapping[str, object], field: str, most: int | None = None) -> str
         return None
     if most is not None and len(value) > most:
         raise BadRecordError(f"{field}_too_long", f"{field}: longer than {most} characters")
-    return _SURROGATE.sub("\ufffd", value)
+    return _clean(value)
 
 
 def _joined(values: list[object], field: str) -> str:
@@ -112,7 +117,7 @@ def _symbols(value: object, limits: Limits) -> tuple[str, ...]:
         raise BadRecordError("bad_type", "ipc: expected a string or a list of strings")
     if any(not isinstance(piece, str) for piece in pieces):
         raise BadRecordError("bad_type", "ipc: expected strings in the list")
-    found = (_SURROGATE.sub("\ufffd", piece.strip()) for piece in pieces)
+    found = (_clean(piece.strip()) for piece in pieces)
     symbols = tuple(dict.fromkeys(piece for piece in found if piece))
     if len(symbols) > limits.symbols:
         raise BadRecordError("too_many_symbols", f"ipc: more than {limits.symbols} symbols")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import chain
 
 from critech.batch.reading.columns import FIELDS, SECOND_CHOICE, USUAL, plain_name
 from critech.errors import InputError
 
-MAX_NAME = 40
 MAX_NAMES = 30
+_NAME = re.compile(r"[^\"'{}\[\]<>\\,;]{1,40}")
+_IDENTIFIER = re.compile(r"[\w.-]{1,40}", re.ASCII)
+_KNOWN = frozenset(chain(SECOND_CHOICE, *USUAL.values()))
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,10 @@ class FieldMapping:
         pairs = ((each.name, getattr(self, each.name)) for each in fields(self))
         return {name: column for name, column in pairs if column}
 
+    def unread(self) -> frozenset[str]:
+        """Return the fields that are not to be read, other than the text."""
+        return frozenset(n for n in FIELDS if getattr(self, n) == "" and n != "text")
+
     def __str__(self) -> str:
         return " ".join(f"{name}={_shown(column)}" for name, column in self.columns().items())
 
@@ -54,10 +62,10 @@ def resolve(mapping: FieldMapping, found: Sequence[str], source: str) -> FieldMa
     Raises InputError, naming the columns found, for a column that is not there or is there twice
     and where no column, or more than one, can be the text.
     """
-    for column in mapping.columns().values():
+    for name, column in mapping.columns().items():
         if found.count(column) != 1:
-            problem = "no such column" if column not in found else "more than one column"
-            raise InputError(source, f"{problem} {_shown(column)}; {_found(found)}")
+            problem = "no such column" if column not in found else "more than one such column"
+            raise InputError(source, f"{problem} for {name}; {_found(found)}")
     taken = set(mapping.columns().values())
     guessed = {"text": mapping.text or _guess_text(mapping, found, taken, source)}
     taken.add(guessed["text"])
@@ -89,14 +97,14 @@ def _first(names: Sequence[str], found: Sequence[str], taken: set[str]) -> str:
 
 
 def _found(found: Sequence[str]) -> str:
-    """Return the columns found as a piece of a message. A file without a header has text where
-    the names should be, so long names are not shown."""
-    shown = ", ".join(_shown(column) for column in found[:MAX_NAMES])
+    """Return the columns found as a piece of a message. A file without a header has text where the
+    names should be: where no name is known, only what is written like a name is shown."""
+    known = any(plain_name(column) in _KNOWN for column in found)
+    shown = ", ".join(_shown(column, strict=not known) for column in found[:MAX_NAMES])
     more = f" and {len(found) - MAX_NAMES} more" if len(found) > MAX_NAMES else ""
     return f"columns found: {shown or 'none'}{more}"
 
 
-def _shown(column: str) -> str:
-    if len(column) > MAX_NAME or not column.isprintable():
-        return "(a long name)" if len(column) > MAX_NAME else "(an unprintable name)"
-    return column
+def _shown(column: str, strict: bool = False) -> str:
+    fits = (_IDENTIFIER if strict else _NAME).fullmatch(column)
+    return column if fits and column.isprintable() else "(not shown)"

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
+from critech.batch.reading.formats import Format
 from critech.batch.reading.mapping import FieldMapping
-
-Format = Literal["jsonl", "csv", "tsv", "parquet", "text", "xml"]
 
 
 @dataclass(frozen=True)
 class PlannedSource:
     """One input. ``mapping`` and ``columns`` are of formats with columns: the guesses made, and
-    the names found. ``files`` counts what is read of a folder or an archive, ``skipped`` what is
-    passed over there. ``notes`` are warnings, one sentence each."""
+    the names found, in a folder or an archive those of the first such file. ``files`` counts what
+    is read of a folder or an archive, ``skipped`` what is passed over there. ``notes`` are
+    warnings, one sentence each."""
 
     name: str
     formats: tuple[Format, ...]
@@ -27,7 +26,7 @@ class PlannedSource:
     def __str__(self) -> str:
         parts = [f"{self.name}: {'+'.join(self.formats) or 'nothing to read'}"]
         if self.files != 1 or self.skipped:
-            parts.append(f"{self.files} files, {self.skipped} not read")
+            parts.append(f"files: {self.files} read, {self.skipped} passed over")
         if self.mapping is not None:
             parts.append(str(self.mapping))
         return "; ".join((*parts, *self.notes))

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from contextlib import closing
 from typing import BinaryIO
 
-from critech.batch.reading.jsonl import columns, read_jsonl, take_head
+from critech.batch.reading.delimited import read_delimited
+from critech.batch.reading.encodings import ENCODINGS
+from critech.batch.reading.formats import FORMATS, Format
+from critech.batch.reading.inputs import Input, expand
+from critech.batch.reading.inspecting import Settings, planned, told
+from critech.batch.reading.jsonl import read_jsonl
 from critech.batch.reading.limits import DEFAULT_LIMITS, Limits
-from critech.batch.reading.lines import lines
-from critech.batch.reading.mapping import FieldMapping, resolve
-from critech.batch.reading.plan import Format, Plan, PlannedSource
-from critech.batch.records import Record, Rejected
+from critech.batch.reading.mapping import FieldMapping
+from critech.batch.reading.parquet import read_parquet
+from critech.batch.reading.patent_xml import read_patents
+from critech.batch.reading.plain_text import read_text
+from critech.batch.reading.plan import Plan
+from critech.batch.reading.sources import Source, sources
+from critech.batch.reading.streams import ZIP, StreamError, faults_named, unpacked
+from critech.batch.records import Position, Record, Rejected
 from critech.errors import InputError
 
 
@@ -24,16 +33,14 @@ def plan(
     format: Format | None = None,
     encoding: str | None = None,
 ) -> Plan:
-    """Return the inputs in reading order with their formats and columns."""
-    found = []
-    for name in inputs:
-        if not Path(name).is_file():
-            raise InputError(name, "no such file")
-        with Path(name).open("rb") as stream:
-            head = columns(take_head(lines(stream, limits.record_bytes)), limits)
-        fields = resolve(mapping or FieldMapping(), head, name)
-        found.append(PlannedSource(name, ("jsonl",), fields, tuple(head)))
-    return Plan(tuple(found))
+    """Return the inputs in reading order, the format of each, and the guesses made for its columns.
+
+    Only heads are read, and nothing of standard input is used up. Raises InputError for an input
+    that is not there or cannot be opened, an unknown format or encoding, a column that does not
+    exist, and a table in which no column, or more than one, can be the text.
+    """
+    settings = _settings(mapping, limits, format, encoding)
+    return Plan(tuple(planned(each, settings) for each in expand(inputs, stdin)))
 
 
 def read(
@@ -45,7 +52,77 @@ def read(
     format: Format | None = None,
     encoding: str | None = None,
 ) -> Iterator[Record | Rejected]:
-    """Yield the records of the inputs in order."""
-    for name in inputs:
-        with Path(name).open("rb") as stream:
-            yield from read_jsonl(stream, name, mapping or FieldMapping(), limits)
+    """Yield the records of the inputs, and a rejection for each that cannot be read.
+
+    The order is fixed: inputs as given, globs and folders by name, archives as they are; source and
+    record number together occur once. Memory does not grow with the inputs. A source that breaks
+    off gives one rejection for the rest of it, and the next source is read. Raises InputError as
+    ``plan`` does, for standard input when its turn comes.
+    """
+    settings = _settings(mapping, limits, format, encoding)
+    return _read(expand(inputs, stdin), settings)
+
+
+def _settings(
+    mapping: FieldMapping | None, limits: Limits, format: Format | None, encoding: str | None
+) -> Settings:
+    if format is not None and format not in FORMATS:
+        raise InputError("format", f"expected one of {', '.join(FORMATS)}")
+    if encoding is not None and encoding not in ENCODINGS:
+        raise InputError("encoding", f"expected one of {', '.join(ENCODINGS)}")
+    return Settings(mapping or FieldMapping(), limits, format, encoding)
+
+
+def _read(inputs: list[Input], settings: Settings) -> Iterator[Record | Rejected]:
+    for each in inputs:
+        for source in sources(each, settings.limits, settings.format):
+            if not source.skipped:
+                yield from _read_source(source, settings)
+
+
+def _read_source(source: Source, settings: Settings) -> Iterator[Record | Rejected]:
+    """Yield what the source holds, and one rejection in the place where it breaks off."""
+    following = 0
+    try:
+        if source.fault is not None:
+            raise source.fault
+        with closing(faults_named(source.open)) as raw:
+            for item in _records(raw, source, settings):
+                following = item.position.record + 1
+                yield item
+    except StreamError as error:
+        yield Rejected(Position(source.name, following), error.reason, error.message)
+
+
+def _records(raw: BinaryIO, source: Source, settings: Settings) -> Iterator[Record | Rejected]:
+    mapping, limits = settings.mapping, settings.limits
+    if source.format == "parquet":
+        yield from _parquet(raw, source, settings)
+        return
+    stream = unpacked(raw, limits)
+    if not stream.peek(1):
+        return
+    if stream.peek(len(ZIP)).startswith(ZIP):
+        raise StreamError("not_readable", "source: a zip archive, read only from a file")
+    match told(source, stream):
+        case "jsonl":
+            yield from read_jsonl(stream, source.name, mapping, limits)
+        case "csv" | "tsv" as format:
+            tabs = format == "tsv"
+            yield from read_delimited(
+                stream, source.name, mapping, limits, tabs=tabs, encoding=settings.encoding
+            )
+        case "xml":
+            yield from read_patents(stream, source.name, limits, mapping.unread())
+        case "text":
+            yield from read_text(stream, source.name, source.id, limits, settings.encoding)
+        case "parquet":
+            yield from _parquet(raw, source, settings)
+
+
+def _parquet(raw: BinaryIO, source: Source, settings: Settings) -> Iterator[Record | Rejected]:
+    if not raw.seekable() or "!" in source.name:
+        message = "source: Parquet is read from a file of its own, not packed and not piped"
+        raise StreamError("not_seekable", message)
+    raw.seek(0)
+    yield from read_parquet(raw, source.name, settings.mapping, settings.limits)

@@ -1,0 +1,121 @@
+"""From inputs to sources: the single files of folders and archives, in a fixed order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from critech.batch.reading.archives import Member, members
+from critech.batch.reading.formats import Format, format_of_name, is_document_name
+from critech.batch.reading.inputs import Input, open_path
+from critech.batch.reading.limits import Limits
+from critech.batch.reading.streams import StreamError, faults_named
+from critech.errors import InputError
+
+ARCHIVE = ".zip"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file that holds records. ``open`` returns its bytes as stored, ``id`` is that of a plain
+    text document. ``format`` None: to be told by the first bytes. ``fault``: why it cannot be read
+    at all. ``skipped``: it is passed over."""
+
+    name: str
+    id: str
+    open: Callable[[], BinaryIO]
+    format: Format | None = None
+    fault: StreamError | None = None
+    skipped: bool = False
+
+
+def sources(each: Input, limits: Limits, given: Format | None) -> Iterator[Source]:
+    """Yield the sources of an input. Those of an archive must be read before the next is asked
+    for. ``given``: the format of files and standard input, the only one read of folders and
+    archives."""
+    if each.kind == "folder":
+        yield from _of_folder(each, limits, given)
+    elif each.kind == "archive":
+        yield from _of_archive(each.name, each.open, limits, given)
+    else:
+        format = given or (None if each.kind == "stdin" else format_of_name(each.name))
+        yield Source(each.name, Path(each.name).name, each.open, format)
+
+
+def _of_folder(each: Input, limits: Limits, given: Format | None) -> Iterator[Source]:
+    folder = Path(each.name)
+    chosen = _chosen(files_of(folder), given)
+    for relative in files_of(folder):
+        path = folder / relative
+        if each.before and str(path.resolve()) in each.before:
+            continue  # read already, under its own name
+        if path.suffix.lower() == ARCHIVE and is_document_name(relative):
+            yield from _of_archive(str(path), partial(open_path, path), limits, given)
+        else:
+            format = format_of_name(relative)
+            skipped = format not in chosen or not is_document_name(relative)
+            opening = partial(open_path, path)
+            yield Source(str(path), relative, opening, format, skipped=skipped)
+
+
+def files_of(folder: Path) -> Iterator[str]:
+    """Yield the files under a folder, relative to it, with ``/``: those of a folder by name, then
+    those of the folders in it. Hidden folders and what is neither file nor folder (pipes, devices)
+    are left out, links to folders are not followed. Raises InputError for a folder that cannot be
+    listed."""
+    for base, folders, files in os.walk(folder, onerror=_not_listed):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            path = Path(base) / name
+            if path.is_file() or not path.exists():  # what has gone is said when it is read
+                yield path.relative_to(folder).as_posix()
+
+
+def _not_listed(error: OSError) -> None:
+    raise InputError(str(error.filename), "folder cannot be listed") from None
+
+
+def _of_archive(
+    name: str, opening: Callable[[], BinaryIO], limits: Limits, given: Format | None
+) -> Iterator[Source]:
+    try:
+        with closing(faults_named(opening)) as file:
+            beside: tuple[str, ...] | None = None
+            for member in members(file, limits):
+                if member.beside is not beside:
+                    beside, chosen = member.beside, _chosen(member.beside, given)
+                yield _of_member(name, member, chosen)
+    except StreamError as fault:
+        yield Source(name, name, opening, fault=fault)
+
+
+def _of_member(name: str, member: Member, chosen: set[Format]) -> Source:
+    format = format_of_name(member.name)
+    skipped = format not in chosen or not is_document_name(member.name)
+    return Source(
+        f"{name}!{member.name}",
+        member.name.rpartition("!")[2],
+        member.open,
+        format,
+        member.fault,
+        skipped and member.fault is None,
+    )
+
+
+def _chosen(names: Iterable[str], given: Format | None) -> set[Format]:
+    """Return the formats to read. Plain text beside other formats is a note about them."""
+    if given is not None:
+        return {given}
+    found: set[Format] = set()
+    for name in names:
+        format = format_of_name(name)
+        archive = name.lower().endswith(ARCHIVE)
+        if archive or (format not in (None, "text") and is_document_name(name)):
+            return {"jsonl", "csv", "tsv", "parquet", "xml"}
+        found |= {format} if format else set()
+    return found

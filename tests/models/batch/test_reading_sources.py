@@ -1,0 +1,336 @@
+"""Files, folders, archives, packed files, standard input and URLs, and how they break off."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from critech.batch.reading import Limits, plan, read
+from critech.batch.reading.limits import DEFAULT_LIMITS
+from critech.batch.records import Record, Rejected
+from critech.errors import InputError
+
+REPLICAS = Path(__file__).parent / "replicas"
+GRANT = (REPLICAS / "us_grant.xml").read_bytes()
+APPLICATION = (REPLICAS / "us_application.xml").read_bytes()
+LINES = b"".join(
+    b'{"id": "d%d", "text": "%s"}\n'
+    % (n, hashlib.sha256(bytes([n % 251] * n)).hexdigest().encode())
+    for n in range(3000)
+)
+THREE = b"".join(LINES.splitlines(keepends=True)[:3])
+
+
+def zstd(data: bytes) -> bytes:
+    packed: bytes = pa.compress(data, codec="zstd", asbytes=True)
+    return packed
+
+
+def zipped(**members: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name.replace("__", "/").replace("_DOT_", "."), data)
+    return buffer.getvalue()
+
+
+def items(*names: Path | str, limits: Limits = DEFAULT_LIMITS) -> list[Record | Rejected]:
+    return list(read([str(name) for name in names], limits=limits))
+
+
+def ids(found: list[Record | Rejected]) -> list[str | None]:
+    assert all(isinstance(item, Record) for item in found), found
+    return [item.id for item in found]
+
+
+def only_fault(found: list[Record | Rejected]) -> Rejected:
+    *records, last = found
+    assert all(isinstance(item, Record) for item in records)
+    assert isinstance(last, Rejected)
+    return last
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstd])
+@pytest.mark.parametrize("name", ["x.jsonl", "x.jsonl.gz", "x.data"])
+def test_packed_files_are_told_by_their_bytes(
+    tmp_path: Path, pack: Callable[[bytes], bytes], name: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(pack(LINES[:100]) + pack(LINES[100:]))
+    assert len(ids(items(path))) == 3000
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstd])
+def test_a_cut_file_gives_what_was_read_and_one_rejection(
+    tmp_path: Path, pack: Callable[[bytes], bytes]
+) -> None:
+    whole = pack(LINES * 5)
+    (tmp_path / "a.jsonl").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "b.jsonl").write_bytes(THREE)
+    found = items(tmp_path / "a.jsonl", tmp_path / "b.jsonl")
+    faults = [item for item in found if isinstance(item, Rejected)]
+    (cut,) = [item for item in faults if item.reason == "cut_off"]
+    assert cut.position.record > 1000
+    assert found[-1].position.source.endswith("b.jsonl")
+    assert len({(item.position.source, item.position.record) for item in found}) == len(found)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstd])
+def test_a_bomb_is_refused(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(pack(b'{"text": "a"}\n' + b" " * 60_000_000))
+    assert only_fault(items(path)).reason == "expands_too_much"
+    fault = only_fault(items(path, limits=Limits(expanded_bytes=1_000_000, expansion_ratio=10**6)))
+    assert fault.message == "source: unpacks to more than 1000000 bytes"
+
+
+def test_an_archive_that_is_a_bomb_is_refused_over_all_its_members(tmp_path: Path) -> None:
+    path = tmp_path / "x.zip"
+    path.write_bytes(zipped(**{f"{n}_DOT_xml": GRANT + b" " * 800_000 for n in range(3)}))
+    found = items(path, limits=Limits(expansion_ratio=100, expansion_floor=1_000_000))
+    assert [getattr(item, "reason", None) for item in found] == [
+        None,
+        "expands_too_much",
+        "expands_too_much",
+    ]
+
+
+def test_members_of_archives_also_one_inside(tmp_path: Path) -> None:
+    inner = zipped(ipg_DOT_xml=GRANT + APPLICATION, lst_DOT_txt=b"a list", TOC_DOT_xml=b"<toc/>")
+    path = tmp_path / "week.zip"
+    path.write_bytes(zipped(DOC__B1__one_DOT_zip=inner, a_DOT_pdf=b"%PDF", z_DOT_xml=APPLICATION))
+    found = items(path)
+    assert ids(found) == ["US99000001B2", "US20990000002A1", "US20990000002A1"]
+    sources = [item.position.source for item in found]
+    assert sources == [f"{path}!DOC/B1/one.zip!ipg.xml"] * 2 + [f"{path}!z.xml"]
+    assert str(plan([str(path)])) == f"{path}: xml; files: 2 read, 3 passed over"
+
+
+def test_a_third_level_and_a_broken_member_are_rejected_alone(tmp_path: Path) -> None:
+    third = zipped(b_DOT_zip=zipped(c_DOT_zip=zipped(d_DOT_xml=GRANT)))
+    (tmp_path / "deep.zip").write_bytes(zipped(a_DOT_zip=third, z_DOT_xml=GRANT))
+    found = items(tmp_path / "deep.zip")
+    assert [getattr(item, "reason", None) for item in found] == ["nested_too_deep", None]
+    broken = zipped(a_DOT_zip=b"PK\3\4 nothing", z_DOT_xml=GRANT)
+    (tmp_path / "broken.zip").write_bytes(broken)
+    found = items(tmp_path / "broken.zip")
+    assert [getattr(item, "reason", None) for item in found] == ["cut_off", None]
+
+
+def test_members_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr("a.xml", GRANT)
+        archive.writestr("a.xml", APPLICATION)
+    found = items(path)
+    assert ids(found) == ["US99000001B2", "US20990000002A1"]
+    assert [item.position.source[-7:] for item in found] == ["p!a.xml", "a#2.xml"]
+
+
+def test_limits_of_archives(tmp_path: Path) -> None:
+    path = tmp_path / "x.zip"
+    path.write_bytes(zipped(a_DOT_zip=zipped(b_DOT_xml=GRANT), c_DOT_xml=GRANT))
+    assert only_fault(items(path, limits=Limits(archive_members=1))).reason == "too_many_members"
+    found = items(path, limits=Limits(inner_archive_bytes=100))
+    assert [getattr(item, "reason", None) for item in found] == ["too_large", None]
+
+
+def test_a_folder_of_plain_text(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / ".hidden").mkdir()
+    for name, text in (("b.txt", "two"), ("a.txt", "一"), ("sub/c.txt", "three"), (".d.txt", "x")):
+        (tmp_path / name).write_text(text)
+    (tmp_path / ".hidden" / "e.txt").write_text("x")
+    (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8")
+    found = items(tmp_path)
+    assert ids(found) == ["a.txt", "b.txt", "sub/c.txt"]
+    assert [item.position.source for item in found] == [
+        f"{tmp_path}/{name}" for name in ("a.txt", "b.txt", "sub/c.txt")
+    ]
+    assert str(plan([str(tmp_path)])) == f"{tmp_path}: text; files: 3 read, 2 passed over"
+
+
+def test_plain_text_that_cannot_be_read_is_rejected(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"\xff\xfe\xff")
+    (tmp_path / "b.txt").write_bytes(b"x" * 2000)
+    (tmp_path / "c.txt").write_bytes("日本語の文書".encode("cp932"))
+    (tmp_path / "d.txt").write_bytes(b" \n")
+    found = items(tmp_path, limits=Limits(document_bytes=1000))
+    assert [getattr(item, "reason", None) for item in found] == [
+        "bad_encoding",
+        "too_large",
+        None,
+        "no_text",
+    ]
+
+
+def test_a_folder_with_other_formats_passes_notes_over(tmp_path: Path) -> None:
+    (tmp_path / "a.xml").write_bytes(GRANT)
+    (tmp_path / "readme.txt").write_text("a note")
+    (tmp_path / "b.zip").write_bytes(zipped(c_DOT_xml=APPLICATION))
+    (tmp_path / "d.csv").write_text("id,text\n1,one\n")
+    assert ids(items(tmp_path)) == ["US99000001B2", "US20990000002A1", "1"]
+    assert [r.id for r in read([str(tmp_path)], format="text")] == ["readme.txt"]
+
+
+def test_order_is_that_of_the_inputs_and_nothing_is_read_twice(tmp_path: Path) -> None:
+    for name in ("b.txt", "a.txt", "c.txt"):
+        (tmp_path / name).write_text(name)
+    names = [f"{tmp_path}/c.txt", f"{tmp_path}/*.txt", f"{tmp_path}/./a.txt", str(tmp_path)]
+    assert ids(items(*names)) == ["c.txt", "a.txt", "b.txt"]
+    assert ids(items(tmp_path, f"{tmp_path}/a.txt")) == ["a.txt", "b.txt", "c.txt"]
+
+
+@pytest.mark.parametrize("data", [LINES, gzip.compress(LINES), zstd(LINES)])
+def test_standard_input_is_sniffed_and_not_used_up_by_the_plan(data: bytes) -> None:
+    stdin = io.BufferedReader(io.BytesIO(data))  # type: ignore[arg-type]
+    assert plan(["-"], stdin=stdin).sources[0].name == "-"
+    found = list(read(["-"], stdin=stdin))
+    assert len(ids(found)) == 3000
+    assert found[-1].position.source == "-"
+
+
+def test_formats_of_standard_input() -> None:
+    def first(data: bytes, **given: str) -> Record | Rejected:
+        stdin = io.BufferedReader(io.BytesIO(data))  # type: ignore[arg-type]
+        return next(iter(read(["-"], stdin=stdin, **given)))  # type: ignore[arg-type]
+
+    assert first(GRANT).id == "US99000001B2"
+    assert first(b"id,text\n1,one\n").id == "1"
+    assert first(b"id\ttext\n1\tone\n").id == "1"
+    assert first(b"plain words", format="text").id == "-"
+    assert getattr(first(zipped(a_DOT_xml=GRANT)), "reason", "") == "not_readable"
+    assert list(read(["-"], stdin=io.BufferedReader(io.BytesIO(b"")))) == []  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="unknown format; give it with --format"):
+        first(b"plain words")
+
+
+def test_urls_are_read_through_fsspec() -> None:
+    store = fsspec.filesystem("memory")
+    store.pipe_file("/dump/b.jsonl", THREE)
+    store.pipe_file("/dump/a.jsonl.gz", gzip.compress(b'{"id": "first", "text": "t"}'))
+    store.pipe_file("/dump/w.zip", zipped(a_DOT_xml=GRANT))
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"text": ["a", "b"]}), buffer)
+    store.pipe_file("/dump/t.parquet", buffer.getvalue())
+    found = items("memory://dump/*.jsonl*", "memory://dump/w.zip", "memory://dump/t.parquet")
+    assert found[0].id == "first"
+    assert found[0].position.source == "memory:///dump/a.jsonl.gz"
+    assert found[-3].position.source == "memory:///dump/w.zip!a.xml"
+    assert len(ids(found)) == 1 + 3 + 1 + 2
+    for url in ("memory://dump/none.jsonl", "memory://dump/*.csv", "nostore://x/y"):
+        with pytest.raises(InputError, match=r"^" + url.replace("*", r"\*")):
+            items(url)
+
+
+def test_parquet_in_an_archive_or_packed_is_rejected(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"text": ["a"]}), buffer)
+    (tmp_path / "x.zip").write_bytes(zipped(a_DOT_parquet=buffer.getvalue()))
+    (tmp_path / "x.parquet.gz").write_bytes(gzip.compress(buffer.getvalue()))
+    assert only_fault(items(tmp_path / "x.zip")).reason == "not_seekable"
+    assert only_fault(items(tmp_path / "x.parquet.gz")).reason == "cut_off"
+
+
+@pytest.mark.parametrize("name", ["none.jsonl", "none*.jsonl", "empty", "n" * 300, "n\0"])
+def test_what_is_not_there_is_an_error_that_names_it(tmp_path: Path, name: str) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError) as caught:
+        plan([str(tmp_path / name)])
+    assert caught.value.field == str(tmp_path / name)
+
+
+def test_an_unknown_format_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "x.bin").write_bytes(b"\0\1\2")
+    with pytest.raises(InputError, match="unknown format"):
+        plan([str(tmp_path / "x.bin")])
+    with pytest.raises(InputError, match=r"^format: expected one of jsonl, csv"):
+        plan([str(tmp_path / "x.bin")], format="pdf")  # type: ignore[arg-type]
+
+
+def test_a_damaged_file_among_others_is_a_note_in_the_plan(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(LINES)[:12])
+    (tmp_path / "b.jsonl").write_bytes(LINES)
+    (source,) = plan([str(tmp_path)]).sources
+    assert source.files == 2
+    assert len(source.notes) == 1
+    found = items(tmp_path)
+    assert isinstance(found[0], Rejected)
+    assert len(ids(found[1:])) == 3000
+
+
+def test_a_file_that_goes_away_is_one_rejection(tmp_path: Path) -> None:
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text(name)
+    reading = read([str(tmp_path)])
+    assert next(reading).id == "a.txt"
+    (tmp_path / "b.txt").unlink()
+    assert getattr(next(reading), "reason", "") == "not_readable"
+
+
+def test_empty_files_hold_nothing(tmp_path: Path) -> None:
+    for name in ("a.jsonl", "b.csv", "c.xml"):
+        (tmp_path / name).write_bytes(b"")
+    assert items(tmp_path) == []
+    assert plan([str(tmp_path)]).sources[0].files == 3
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "data"),
+    [
+        ("lxml.etree", "x.xml", GRANT),
+        ("lxml.etree", "x.data", GRANT),
+        ("pyarrow", "x.jsonl.zst", zstd(LINES)),
+        ("pyarrow.parquet", "x.parquet", b"PAR1"),
+    ],
+)
+def test_a_package_that_is_not_installed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, name: str, data: bytes
+) -> None:
+    (tmp_path / name).write_bytes(data)
+    monkeypatch.setitem(sys.modules, module, None)
+    for call in (plan, lambda names: list(read(names))):
+        with pytest.raises(InputError, match=f"needs the package {module.partition('.')[0]}"):
+            call([str(tmp_path / name)])
+
+
+def test_pipes_are_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.jsonl")
+    (tmp_path / "b.jsonl").write_bytes(THREE)
+    assert len(ids(items(tmp_path))) == 3
+    with pytest.raises(InputError, match="a pipe is read as standard input"):
+        items(tmp_path / "a.jsonl")
+
+
+def test_an_encrypted_member_is_rejected_alone(tmp_path: Path) -> None:
+    data = bytearray(zipped(a_DOT_xml=GRANT, b_DOT_xml=APPLICATION))
+    for signature, at in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        data[data.index(signature) + at] |= 1
+    (tmp_path / "x.zip").write_bytes(data)
+    found = items(tmp_path / "x.zip")
+    assert [getattr(item, "reason", None) for item in found] == ["not_readable", None]
+
+
+def test_an_archive_of_plain_text_takes_the_names_as_ids(tmp_path: Path) -> None:
+    (tmp_path / "x.zip").write_bytes(zipped(b__one_DOT_txt=b"one", a_DOT_txt=b"two"))
+    assert ids(items(tmp_path / "x.zip")) == ["b/one.txt", "a.txt"]
+
+
+def test_reading_needs_no_extra_for_plain_formats() -> None:
+    code = (
+        "import sys, critech.batch.reading; print('pyarrow' in sys.modules, 'lxml' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "False False\n"

@@ -1,0 +1,220 @@
+"""Rows of JSONL, CSV, TSV and Parquet: the records in them, and what is wrong with the others."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from critech.batch.reading import FieldMapping, Limits, plan, read
+from critech.batch.reading.limits import DEFAULT_LIMITS
+from critech.batch.records import Position, Record, Rejected
+from critech.errors import InputError
+
+ROW = {
+    "publication_number": "JP2099000001A",
+    "title": "装置, 「引用」",
+    "abstract": '一行目を読み取る。\n二行目, "引用"',
+    "claims": "請求項１。",
+    "lang": "JA",
+    "ipc": "G21C 3/00; H01L 21/02",
+    "filing_date": "20960214",
+}
+EXPECTED = Record(
+    Position("", 0),
+    ROW["abstract"],
+    ROW["publication_number"],
+    ROW["title"],
+    ROW["claims"],
+    None,
+    "ja",
+    ("G21C 3/00", "H01L 21/02"),
+    dt.date(2096, 2, 14),
+)
+
+
+def items(path: Path, limits: Limits = DEFAULT_LIMITS, **given: str) -> list[Record | Rejected]:
+    mapping = FieldMapping(**{k: v for k, v in given.items() if k != "encoding"})
+    return list(read([str(path)], mapping, limits, encoding=given.get("encoding")))
+
+
+def reasons(found: list[Record | Rejected]) -> list[str | None]:
+    return [getattr(item, "reason", None) for item in found]
+
+
+def same_fields(found: Record | Rejected, expected: Record = EXPECTED) -> bool:
+    assert isinstance(found, Record), found
+    return {**vars(found), "position": 0} == {**vars(expected), "position": 0}
+
+
+def write_csv(path: Path, encoding: str, delimiter: str = ",") -> Path:
+    def quoted(value: str) -> str:
+        return '"' + value.replace('"', '""') + '"'
+
+    rows = [ROW.keys(), ROW.values(), ROW.values()]
+    text = "\r\n".join(delimiter.join(map(quoted, row)) for row in rows)
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_json_lines(tmp_path: Path, mark: str) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_text(mark + json.dumps(ROW) + "\n\n" + json.dumps(ROW, ensure_ascii=False))
+    first, second = items(path)
+    assert same_fields(first)
+    assert same_fields(second)
+    assert second.position == Position(str(path), 1, 3)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"{", "not_json"),
+        (b"[" * 100_000, "not_json"),
+        (b'{"text": "a", "id": ' + b"9" * 5000 + b"}", "not_json"),
+        (b"[1]", "not_an_object"),
+        (b'{"text": "\xff"}', "bad_encoding"),
+        (b'{"text": ""}', "no_text"),
+        (b'{"text": null}', "no_text"),
+        (b"{}", "no_text"),
+        (b'{"text": 3}', "bad_type"),
+        (b'{"text": "a", "id": 1.5}', "bad_type"),
+        (b'{"text": "a", "id": true}', "bad_type"),
+        (b'{"text": "a", "ipc": {"x": 1}}', "bad_type"),
+        (b'{"text": "a", "ipc": [1]}', "bad_type"),
+        (b'{"text": "a", "claims": [1]}', "bad_type"),
+        (b'{"text": "a", "filing_date": "1.4.2020"}', "bad_date"),
+        (b'{"text": "a", "filing_date": 20209999}', "bad_date"),
+        (b'{"text": "a", "id": "' + b"i" * 201 + b'"}', "id_too_long"),
+        (b'{"text": "a", "title": "' + b"t" * 2001 + b'"}', "title_too_long"),
+        (b'{"text": "' + b"a" * 500_001 + b'"}', "text_too_long"),
+        (b'{"text": "' + b"a" * 5_000_001 + b'"}', "too_large"),
+    ],
+)
+def test_a_bad_line_costs_one_record(tmp_path: Path, line: bytes, reason: str) -> None:
+    path = tmp_path / "x.jsonl"
+    good = b'{"text": "a", "id": "g", "title": "t", "ipc": [], "claims": "", "filing_date": null}\n'
+    path.write_bytes(good + line + b"\n" + good)
+    found = items(path)
+    assert reasons(found) == [None, reason, None]
+    assert [item.position.line for item in found] == [1, 2, 3]
+
+
+def test_values_of_other_types_are_taken_where_they_are_clear(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    row = {"id": 7, "text": "a\ud800", "claims": ["1. x", "2. y"], "ipc": ["A01B 1/00"] * 2}
+    path.write_text(json.dumps({**row, "filing_date": "2020-01-02T00:00:00Z", "lang": "fr"}))
+    (found,) = items(path)
+    assert isinstance(found, Record)
+    assert (found.id, found.text, found.claims) == ("7", "a\ufffd", "1. x\n2. y")
+    assert (found.ipc, found.language) == (("A01B 1/00",), None)
+    assert found.filing_date == dt.date(2020, 1, 2)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp932"])
+@pytest.mark.parametrize(("name", "delimiter"), [("x.csv", ","), ("x.csv", ";"), ("x.tsv", "\t")])
+def test_delimited(tmp_path: Path, encoding: str, name: str, delimiter: str) -> None:
+    path = write_csv(tmp_path / name, encoding, delimiter)
+    first, second = items(path)
+    assert same_fields(first)
+    assert same_fields(second)
+    assert (first.position.line, second.position.line) == (2, 4)
+    notes = plan([str(path)]).sources[0].notes
+    assert bool(notes) == (encoding == "cp932")
+
+
+def test_an_encoding_can_be_given(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "x.csv", "euc_jp")
+    with pytest.raises(InputError, match="the encoding has to be given"):
+        plan([str(path)])
+    assert same_fields(items(path, encoding="euc_jp")[0])
+    with pytest.raises(InputError, match=r"^encoding: expected one of utf-8, "):
+        items(path, encoding="ebcdic")
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (b"2,two", "wrong_columns"),
+        (b"2,two,x,y", "wrong_columns"),
+        (b"2,tw\xffo,x", "bad_encoding"),
+        (b'2,"two"x,y', "bad_quotes"),
+        (b'2,"two,x', "bad_quotes"),
+        (b"2,,x", "no_text"),
+        (b"2," + b"t" * 2000 + b",x", "too_large"),
+    ],
+)
+def test_a_bad_row_costs_one_record(tmp_path: Path, row: bytes, reason: str) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(b"id,text,n\n1,one,x\n" + row + b'\n3,"three",x\n4,four,x\n')
+    found = items(path, Limits(record_bytes=1000))
+    assert reasons(found) == [None, reason, None, None]
+    assert [item.position.line for item in found] == [2, 3, 4, 5]
+
+
+def test_stray_quotes_everywhere_are_read_in_bounded_time(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(b"id,text\n" + b'a","b\n' * 5000)
+    found = items(path, Limits(record_bytes=1000))
+    assert set(reasons(found)) == {"too_large", "bad_quotes"}
+    assert len(found) < 1000  # after enough rescans a rejection stands for more than one row
+
+
+def table(rows: int) -> pa.Table:
+    row = {**ROW, "ipc": ROW["ipc"].split("; "), "filing_date": dt.date(2096, 2, 14)}
+    return pa.Table.from_pylist([row] * rows)
+
+
+def test_parquet(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    pq.write_table(table(200), path, row_group_size=70)
+    found = items(path)
+    assert len(found) == 200
+    assert all(same_fields(item) for item in found)
+    assert [item.position.record for item in found] == list(range(200))
+
+
+def test_a_damaged_row_group_costs_its_own_rows(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    pq.write_table(table(300), path, row_group_size=100, compression="zstd")
+    data = bytearray(path.read_bytes())
+    group = pq.ParquetFile(path).metadata.row_group(1)
+    for index in range(group.num_columns):
+        column = group.column(index)
+        start = column.dictionary_page_offset or column.data_page_offset
+        data[start : start + column.total_compressed_size] = b"\xff" * column.total_compressed_size
+    path.write_bytes(data)
+    found = items(path)
+    assert reasons(found) == [None] * 100 + ["cut_off"] + [None] * 100
+    assert found[100].position.record == 100
+    assert found[101].position.record == 200
+
+
+def test_a_row_group_that_expands_too_much_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    rows = pa.table({"text": ["a" * 100_000 + str(n) for n in range(100)]})
+    pq.write_table(rows, path, compression="zstd", use_dictionary=False)
+    assert reasons(items(path, Limits(expansion_floor=1_000_000))) == ["expands_too_much"]
+    assert len(items(path)) == 100
+
+
+def test_columns_of_a_nested_type_are_bad_records(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    pq.write_table(pa.table({"text": [{"en": "a"}, {"en": "b"}]}), path)
+    assert reasons(items(path)) == ["bad_type", "bad_type"]
+
+
+def test_the_plan_shows_columns_and_guesses(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_text(json.dumps(ROW) + "\n" + json.dumps({**ROW, "note": "n"}))
+    (source,) = plan([str(path)]).sources
+    assert source.columns == (*ROW, "note")
+    assert str(source) == (
+        f"{path}: jsonl; id=publication_number title=title text=abstract claims=claims "
+        "language=lang ipc=ipc filing_date=filing_date"
+    )
