@@ -34,7 +34,7 @@ from critech.bundle.manifest import (
     read_manifest_bytes,
 )
 from critech.bundle.reading import read_bundle
-from critech.cascade.cutoffs import CascadeModel
+from critech.cascade.certificate import Certificate
 from critech.cascade.student import Student
 from critech.encoder import EncoderConfig
 from critech.examples import ExampleIndex
@@ -99,12 +99,12 @@ def write_screening(path: Path, screening: ScreeningModel) -> None:
     _replace_files(path, {SCREENING: _json_bytes(screening.as_dict())})
 
 
-def write_cascade(path: Path, student: Student, cascade: CascadeModel) -> None:
+def write_cascade(path: Path, student: Student, certificate: Certificate) -> None:
     """Give the bundle in a folder a student and its certificates; every other file stays as it is.
 
     Raise BundleError, as ``read_bundle`` does, when the bundle is not sound.
     """
-    files = {STUDENT: student.to_bytes(), CASCADE: _json_bytes(cascade.as_dict())}
+    files = {STUDENT: student.to_bytes(), CASCADE: _json_bytes(certificate.as_dict())}
     _replace_files(path, files)
 
 

@@ -2,7 +2,7 @@
 
 A text costs one table look-up per token and two small products, about a hundredth of the encoder.
 It sees no word order, so it never answers in the full model's place but where a certificate shows
-how often the two agree (``cutoffs.py``).
+how seldom that loses anything (``certificate.py``).
 """
 
 from __future__ import annotations
@@ -18,55 +18,61 @@ import numpy.typing as npt
 from critech.errors import BundleError
 
 FloatArray = npt.NDArray[np.float32]
-EPSILON = np.float32(1e-5)
+MOST_TOKENS = 4096
 
 
 @dataclass(frozen=True)
 class Student:
-    """Arrays of the student. ``table`` int8 [n_tokens, d] with one scale per token float32
-    [n_tokens]; ``gain``, ``shift`` [d] after normalising; ``hidden`` [d, h] with ``hidden_bias``
-    [h]; ``out`` [h, n_labels], ``skip`` [d, n_labels], ``out_bias`` [n_labels], all float32."""
+    """Arrays of the student. ``table`` int8 [n_tokens, d] with one scale and one weight per token,
+    float32 [n_tokens]; ``mean`` and ``spread`` [2 d] of the features; ``hidden`` [2 d, h] with
+    ``hidden_bias`` [h]; ``out`` [h, n_taxonomies], ``out_bias`` [n_taxonomies], all float32."""
 
     table: npt.NDArray[np.int8]
     scale: FloatArray
-    gain: FloatArray
-    shift: FloatArray
+    weight: FloatArray
+    mean: FloatArray
+    spread: FloatArray
     hidden: FloatArray
     hidden_bias: FloatArray
     out: FloatArray
-    skip: FloatArray
     out_bias: FloatArray
 
-    def logits(self, token_ids: Sequence[int]) -> FloatArray:
-        """Return an estimate of the full model's log-odds, float32 [n_labels], the same bits
-        wherever it is computed; for no tokens, that of an empty bag."""
-        ids = np.asarray(token_ids, dtype=np.int64)
-        total = np.einsum("i,ij->j", self.scale[ids], self.table[ids], dtype=np.float32)
-        bag = total / np.sqrt(np.float32(max(1, len(ids))))
-        centred = bag - bag.mean()
-        normal = centred / np.sqrt(np.mean(centred * centred) + EPSILON)
-        features = normal * self.gain + self.shift
-        active = np.maximum(np.einsum("i,ij->j", features, self.hidden) + self.hidden_bias, 0)
-        found = (
-            np.einsum("i,ij->j", active, self.out)
-            + np.einsum("i,ij->j", features, self.skip)
-            + self.out_bias
+    def features(self, token_ids: Sequence[int]) -> FloatArray:
+        """Return the mean and the weighted mean of a text's token vectors, float32 [2 d]; zeros
+        for no tokens. Of a very long text the first ``MOST_TOKENS`` count."""
+        ids = np.asarray(token_ids[:MOST_TOKENS], dtype=np.int64)
+        if not len(ids):
+            return np.zeros(2 * self.table.shape[1], dtype=np.float32)
+        rows = self.table[ids].astype(np.float32)
+        plain, weighted = self.scale[ids], self.scale[ids] * self.weight[ids]
+        return np.concatenate(
+            [
+                np.einsum("i,ij->j", plain, rows) / np.float32(len(ids)),
+                np.einsum("i,ij->j", weighted, rows) / np.float32(self.weight[ids].sum() + 1e-6),
+            ]
         )
+
+    def logits(self, token_ids: Sequence[int]) -> FloatArray:
+        """Return, for each taxonomy, how sure it is that the full model finds something, in
+        log-odds, float32 [n_taxonomies], the same bits wherever it is computed."""
+        features = (self.features(token_ids) - self.mean) / self.spread
+        active = np.maximum(np.einsum("i,ij->j", features, self.hidden) + self.hidden_bias, 0)
+        found = np.einsum("i,ij->j", active, self.out) + self.out_bias
         return np.asarray(found, dtype=np.float32)
 
-    def check(self, n_tokens: int, n_labels: int) -> None:
+    def check(self, n_tokens: int, n_taxonomies: int) -> None:
         """Raise BundleError when an array has another shape or type than the others call for."""
-        d, h = len(self.gain), len(self.hidden_bias)
+        d, h = len(self.mean) // 2, len(self.hidden_bias)
         expected: Mapping[str, tuple[int, ...]] = {
             "table": (n_tokens, d),
             "scale": (n_tokens,),
-            "gain": (d,),
-            "shift": (d,),
-            "hidden": (d, h),
+            "weight": (n_tokens,),
+            "mean": (2 * d,),
+            "spread": (2 * d,),
+            "hidden": (2 * d, h),
             "hidden_bias": (h,),
-            "out": (h, n_labels),
-            "skip": (d, n_labels),
-            "out_bias": (n_labels,),
+            "out": (h, n_taxonomies),
+            "out_bias": (n_taxonomies,),
         }
         for name, shape in expected.items():
             array = getattr(self, name)
