@@ -16,7 +16,7 @@ from critech.bundle.manifest import (
     manifest_digest,
 )
 from critech.bundle.reading import Bundle, default_path, read_bundle
-from critech.bundle.writing import BundleContent, write_bundle, write_cascade, write_screening
+from critech.bundle.writing import BundleContent, write_bundle, write_screening
 
 __all__ = [
     "ARRAYS",
@@ -37,6 +37,5 @@ __all__ = [
     "manifest_digest",
     "read_bundle",
     "write_bundle",
-    "write_cascade",
     "write_screening",
 ]

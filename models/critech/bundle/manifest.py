@@ -30,8 +30,6 @@ MODEL_CARD = "MODEL_CARD.md"
 REQUIRED = (ENCODER, TOKENIZER, ARRAYS, LABELS, METRICS, MODEL_CARD)
 EXAMPLES = "examples.npz"
 SCREENING = "screening.json"
-STUDENT = "student.npz"
-CASCADE = "cascade.json"
 OPTIONAL = (EXAMPLES, SCREENING)
 SCORED = (ENCODER, TOKENIZER, ARRAYS, LABELS)
 SIGNATURE = MANIFEST + ".minisig"
@@ -93,14 +91,6 @@ def manifest_digest(manifest: Mapping[str, Any]) -> str:
     content = {key: value for key, value in manifest.items() if key != "digest"}
     canonical = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def model_digest(manifest: Mapping[str, Any]) -> str:
-    """Return the SHA-256 over the checksums of the files that scores depend on, as
-    ``sha256:<hex>``."""
-    listed = manifest["files"]
-    parts = "\n".join(f"{name} {listed[name]['sha256']}" for name in SCORED)
-    return "sha256:" + hashlib.sha256(parts.encode()).hexdigest()
 
 
 def listed_files(manifest: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

@@ -18,12 +18,13 @@ from critech.bundle.manifest import (
     EXAMPLES,
     LABELS,
     METRICS,
+    MODEL_CARD,
     OPTIONAL,
     REQUIRED,
+    SCORED,
     SCREENING,
     TOKENIZER,
     listed_files,
-    model_digest,
     parse_manifest,
     read_manifest_bytes,
 )
@@ -71,11 +72,14 @@ class Bundle:
     metrics: Mapping[str, Any]
     examples: ExampleIndex | None = None
     screening: ScreeningModel | None = None
+    model_card: str = ""
 
     @property
     def model_digest(self) -> str:
         """SHA-256 over the checksums of the files that scores depend on, as ``sha256:<hex>``."""
-        return model_digest(self.manifest)
+        listed = self.manifest["files"]
+        parts = "\n".join(f"{name} {listed[name]['sha256']}" for name in SCORED)
+        return "sha256:" + hashlib.sha256(parts.encode()).hexdigest()
 
 
 def default_path() -> Path:
@@ -110,7 +114,7 @@ def read_bundle(
     manifest = parse_manifest(data, accept_rejected)
     listed = listed_files(manifest)
     named = [*REQUIRED, *(name for name in OPTIONAL if name in listed)]
-    files = {name: read_checked(folder, name, listed) for name in named}
+    files = {name: _read_checked(folder, name, listed) for name in named}
     try:
         return _assemble(manifest, files)
     except BundleError:
@@ -152,6 +156,7 @@ def _assemble(manifest: dict[str, Any], files: Mapping[str, bytes]) -> Bundle:
         screening=(
             ScreeningModel.from_dict(read_json(files[SCREENING])) if SCREENING in files else None
         ),
+        model_card=files[MODEL_CARD].decode("utf-8", "replace"),
     )
 
 
@@ -185,8 +190,7 @@ def _read_examples(data: bytes | None, n_labels: int, dimension: int) -> Example
     return found
 
 
-def read_checked(folder: Path, name: str, listed: Mapping[str, Mapping[str, Any]]) -> bytes:
-    """Return a file's bytes. Raise BundleError when it is not listed, missing or changed."""
+def _read_checked(folder: Path, name: str, listed: Mapping[str, Mapping[str, Any]]) -> bytes:
     expected = listed.get(name, {}).get("sha256")
     if expected is None:
         raise BundleError(name, "is not in the manifest", "a SHA-256", "none")

@@ -17,7 +17,6 @@ import numpy.typing as npt
 
 from critech.bundle.manifest import (
     ARRAYS,
-    CASCADE,
     ENCODER,
     EXAMPLES,
     FORMAT,
@@ -27,15 +26,12 @@ from critech.bundle.manifest import (
     MODEL_CARD,
     REJECTED,
     SCREENING,
-    STUDENT,
     TOKENIZER,
     manifest_digest,
     parse_manifest,
     read_manifest_bytes,
 )
 from critech.bundle.reading import read_bundle
-from critech.cascade.certificate import Certificate
-from critech.cascade.student import Student
 from critech.encoder import EncoderConfig
 from critech.examples import ExampleIndex
 from critech.screening.model import ScreeningModel
@@ -96,23 +92,10 @@ def write_screening(path: Path, screening: ScreeningModel) -> None:
 
     Raise BundleError, as ``read_bundle`` does, when the bundle is not sound.
     """
-    _replace_files(path, {SCREENING: _json_bytes(screening.as_dict())})
-
-
-def write_cascade(path: Path, student: Student, certificate: Certificate) -> None:
-    """Give the bundle in a folder a student and its certificates; every other file stays as it is.
-
-    Raise BundleError, as ``read_bundle`` does, when the bundle is not sound.
-    """
-    files = {STUDENT: student.to_bytes(), CASCADE: _json_bytes(certificate.as_dict())}
-    _replace_files(path, files)
-
-
-def _replace_files(path: Path, new: Mapping[str, bytes]) -> None:
     read_bundle(path)
     manifest = parse_manifest(read_manifest_bytes(path))
     files = {name: (path / name).read_bytes() for name in manifest["files"]}
-    _write_folder(manifest, {**files, **new}, path)
+    _write_folder(manifest, {**files, SCREENING: _json_bytes(screening.as_dict())}, path)
 
 
 def _write_folder(head: Mapping[str, Any], files: Mapping[str, bytes], path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from critech.cascade.loading import Tiers
+from critech.cascade.folder import Tiers
 from critech.heads import LANGUAGE_ROW
 from critech.lexical import COVERAGE_TOKENS
 from critech.scorer import Scorer
