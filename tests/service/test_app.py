@@ -154,7 +154,7 @@ def test_a_body_that_is_not_json(client: TestClient) -> None:
 
 
 def test_unknown_paths_and_methods(client: TestClient) -> None:
-    for path in ("/", "/v1", "/v2/classify", "/docs", "/v1/classify/", f"/{SECRET}"):
+    for path in ("/page", "/v1", "/v2/classify", "/docs", "/v1/classify/", f"/{SECRET}"):
         is_problem(client.get(path), 404)
         is_problem(client.post(path, content=b"x"), 404)
     refused = client.get("/v1/classify")
