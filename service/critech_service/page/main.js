@@ -5,9 +5,11 @@ import { fill, h } from "./core/dom.js";
 import { load, translator } from "./core/messages.js";
 import { problemBox } from "./core/problem.js";
 import { keyDialog } from "./parts/key_dialog.js";
+import * as dump from "./views/dump.js";
+import * as explore from "./views/explore.js";
 import * as screen from "./views/screen.js";
 
-const VIEWS = { screen };
+const VIEWS = { screen, dump, explore };
 const LANGUAGES = ["en", "ja"];
 const root = document.documentElement;
 
@@ -125,6 +127,7 @@ class Desk {
   /** Drop the key and all that was read with it. */
   forget() {
     this.api.useKey("", false);
+    this.state.dump?.run?.abort();
     this.state = {};
     this.speak(this.language);
   }

@@ -2,10 +2,11 @@
 
 /** A refusal of the service: problem details (RFC 9457). */
 export class Refused extends Error {
-  constructor(status, problem) {
+  constructor(status, problem, retryAfter = 1) {
     super(problem.detail ?? "");
     this.status = status;
     this.problem = problem;
+    this.retryAfter = retryAfter; // seconds
   }
 }
 
@@ -37,8 +38,9 @@ export class Api {
       if (error.name === "AbortError") throw error;
       throw new Refused(0, {});
     }
-    if (!answer.ok) throw new Refused(answer.status, await answer.json().catch(() => ({})));
-    return answer;
+    if (answer.ok) return answer;
+    const problem = await answer.json().catch(() => ({}));
+    throw new Refused(answer.status, problem, Number(answer.headers.get("Retry-After")) || 1);
   }
 
   async get(path) {
