@@ -45,6 +45,7 @@ export function picture(desk, known, links) {
   const { t } = desk;
   const side = (name) => [...new Set(links.map((one) => one[name]))].sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
   const [left, right] = [side("source"), side("target")];
+  const many = new Set(right.map((id) => id.split(":")[0])).size > 1;
   const rows = Math.max(left.length, right.length);
   const y = (list, id) => STEP * (0.5 + list.indexOf(id) + (rows - list.length) / 2);
   const lines = links.map((one) => line(one, y(left, one.source), y(right, one.target)));
@@ -53,7 +54,7 @@ export function picture(desk, known, links) {
   };
   const node = (id, at, end) => {
     const x = end ? RIGHT + 8 : LEFT - 8;
-    const link = s("a", { href: labelLink(id) }, s("text", { x, y: at + 4, "text-anchor": end ? "start" : "end" }, short(desk, known, id)));
+    const link = s("a", { href: labelLink(id) }, s("text", { x, y: at + 4, "text-anchor": end ? "start" : "end" }, short(desk, known, id, end && many)));
     for (const [event, on] of [["pointerenter", true], ["focus", true], ["pointerleave", false], ["blur", false]])
       link.addEventListener(event, () => over(id, on));
     return link;
@@ -77,13 +78,14 @@ function line(link, from, to) {
     "g",
     { class: `link ${link.relation}`, "data-from": link.source, "data-to": link.target },
     s("path", { d: `M${LEFT} ${from}C${middle} ${from} ${middle} ${to} ${RIGHT} ${to}` }),
-    s("text", { x: middle, y: (from + to) / 2 + 4, "text-anchor": "middle", "aria-hidden": "true" }, SIGNS[link.relation]),
+    s("text", { x: RIGHT - 16, y: to - 3, "text-anchor": "middle", "aria-hidden": "true" }, SIGNS[link.relation]),
   );
 }
 
-function short({ pick, language }, known, id) {
+/** Return code and title, cut to the room there is; `whole` has the list before the code. */
+function short({ pick, language }, known, id, whole) {
   const label = labelOf(known, id);
-  const title = [...`${id.split(":")[1]} ${label ? pick(label.title) : ""}`];
+  const title = [...`${whole ? id : id.split(":")[1]} ${label ? pick(label.title) : ""}`];
   const longest = LONGEST[language];
   return title.length > longest ? `${title.slice(0, longest - 1).join("")}…` : title.join("");
 }
