@@ -19,6 +19,7 @@ from critech.bundle.manifest import (
     EXAMPLES,
     LABELS,
     METRICS,
+    MODEL_CARD,
     OPTIONAL,
     REQUIRED,
     SCORED,
@@ -66,6 +67,7 @@ class Bundle:
     metrics: Mapping[str, Any]
     examples: ExampleIndex | None = None
     screening: ScreeningModel | None = None
+    model_card: str = ""
 
     @property
     def model_digest(self) -> str:
@@ -149,6 +151,7 @@ def _assemble(manifest: dict[str, Any], files: Mapping[str, bytes]) -> Bundle:
         screening=(
             ScreeningModel.from_dict(json.loads(files[SCREENING])) if SCREENING in files else None
         ),
+        model_card=files[MODEL_CARD].decode("utf-8", "replace"),
     )
 
 

@@ -7,9 +7,10 @@ import { problemBox } from "./core/problem.js";
 import { keyDialog } from "./parts/key_dialog.js";
 import * as dump from "./views/dump.js";
 import * as explore from "./views/explore.js";
+import * as model from "./views/model.js";
 import * as screen from "./views/screen.js";
 
-const VIEWS = { screen, dump, explore };
+const VIEWS = { screen, dump, explore, model };
 const LANGUAGES = ["en", "ja"];
 const root = document.documentElement;
 
