@@ -55,7 +55,7 @@ class Desk {
   /** Show the view that the address names; `moved` says that the reader went there. */
   async show(moved) {
     const [name, ...rest] = location.hash.replace(/^#\/?/, "").split("/").map(decoded);
-    const chosen = VIEWS[name] ? name : "screen";
+    const chosen = Object.hasOwn(VIEWS, name) ? name : "screen";
     document.title = `${this.t(`nav.${chosen}`)} – critech`;
     for (const link of document.querySelectorAll("nav a")) {
       if (link.dataset.view === chosen) link.setAttribute("aria-current", "page");
@@ -96,7 +96,7 @@ class Desk {
     const other = this.language === "ja" ? "en" : "ja";
     return h(
       "header",
-      { class: "bar" },
+      { class: "top" },
       h("span", { class: "brand" }, "critech"),
       h("nav", { "aria-label": this.t("nav.label") }, links),
       h(

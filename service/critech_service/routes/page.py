@@ -6,6 +6,7 @@ routes, with the reader's key.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import re
 from dataclasses import dataclass
@@ -40,9 +41,10 @@ router = APIRouter(include_in_schema=False)
 
 @dataclass(frozen=True)
 class StaticFile:
-    """A file of the page, in memory; ``tag`` changes with its content."""
+    """A file of the page, in memory, also packed by gzip; ``tag`` changes with its content."""
 
     content: bytes
+    packed: bytes
     media_type: str
     tag: str
 
@@ -66,7 +68,7 @@ async def desk(request: Request) -> Response:
     )
     answer = _answer(request, _static(page, ".html"))
     answer.headers["Content-Security-Policy"] = PAGE_POLICY
-    answer.headers["Vary"] = "Accept-Language"
+    answer.headers["Vary"] = "Accept-Language, Accept-Encoding"
     return answer
 
 
@@ -96,13 +98,16 @@ def preferred(accept_language: str) -> str:
 
 
 def _static(content: bytes, suffix: str) -> StaticFile:
-    tag = '"' + hashlib.sha256(content).hexdigest()[:32] + '"'
-    return StaticFile(content, MEDIA_TYPES[suffix], tag)
+    tag = 'W/"' + hashlib.sha256(content).hexdigest()[:32] + '"'  # of the content, packed or not
+    return StaticFile(content, gzip.compress(content, mtime=0), MEDIA_TYPES[suffix], tag)
 
 
 def _answer(request: Request, file: StaticFile) -> Response:
-    headers = {"ETag": file.tag, "Cache-Control": REVALIDATE}
+    headers = {"ETag": file.tag, "Cache-Control": REVALIDATE, "Vary": "Accept-Encoding"}
     known = request.headers.get("if-none-match", "")
-    if file.tag in (tag.strip().removeprefix("W/") for tag in known.split(",")):
+    if file.tag in (tag.strip() for tag in known.split(",")):
         return Response(status_code=304, headers=headers)
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        packed = {**headers, "Content-Encoding": "gzip"}
+        return Response(file.packed, media_type=file.media_type, headers=packed)
     return Response(file.content, media_type=file.media_type, headers=headers)

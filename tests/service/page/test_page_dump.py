@@ -27,7 +27,9 @@ def csv_file(n_rows: int = 54) -> bytes:
     for n in range(n_rows):
         text = "" if n == 5 else texts[n % 3]
         title = "" if n == 5 else f"T{n},\n second line"
-        writer.writerow([f"=1+{n}" if n % 7 == 0 else f"A-{n}", title, text, "F42B 19/00; F41F 3/10"])
+        writer.writerow(
+            [f"=1+{n}" if n % 7 == 0 else f"A-{n}", title, text, "F42B 19/00; F41F 3/10"]
+        )
     return out.getvalue().encode()
 
 

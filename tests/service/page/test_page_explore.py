@@ -47,9 +47,7 @@ def test_search_reads_both_languages_whatever_the_page_speaks(desk: Opener, word
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
-def test_the_crosswalk_is_a_picture_of_what_the_service_knows(
-    desk: Opener, language: str
-) -> None:
+def test_the_crosswalk_is_a_picture_of_what_the_service_knows(desk: Opener, language: str) -> None:
     opened = desk(language, color_scheme="dark")
     page = opened.go("explore/crosswalk/jp-critical-20/us-ecra-14")
     page.wait_for_selector(".crosswalk")

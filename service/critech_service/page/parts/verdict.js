@@ -1,7 +1,7 @@
 // The verdict, its reasons in words, warnings, and where the answer comes from.
 
 import { data, h } from "../core/dom.js";
-import { percent } from "../core/format.js";
+import { day, percent, today } from "../core/format.js";
 
 const SIGNS = { refer: "▲", review: "◆", no_indication: "○" };
 
@@ -68,7 +68,7 @@ function notRead(desk, { ipc, tokens_seen, tokens_total }) {
 
 /** Return the part with certificate, edition of the order, model and notice. */
 export function provenancePart(desk, { answer, result, record }) {
-  const { t, pick } = desk;
+  const { t, pick, language } = desk;
   const { certificate, model } = answer;
   const rows = [
     ["taxonomy", [data(result.provenance.taxonomy), " ", data(result.provenance.version)]],
@@ -89,6 +89,7 @@ export function provenancePart(desk, { answer, result, record }) {
       rows.filter(Boolean).map(([name, value]) => h("div", {}, h("dt", {}, t(`provenance.${name}`)), h("dd", {}, value))),
     ),
     h("p", { class: "notice" }, pick(answer.notice)),
+    h("p", { class: "print-only" }, t("print.line", { day: day(today(), language) })),
   );
 }
 
