@@ -33,15 +33,17 @@ def test_trees_lead_to_label_pages_with_their_law(desk: Opener, language: str) -
     opened.shot(f"label-{language}")
 
 
-@pytest.mark.parametrize("words", ["torpedo", "魚雷 発射", "ＴＯＲＰＥＤＯ", "f42b19"])
-def test_search_reads_both_languages_whatever_the_page_speaks(desk: Opener, words: str) -> None:
+def test_search_reads_both_languages_whatever_the_page_speaks(desk: Opener) -> None:
     page = desk("ja").go("explore")
-    page.fill("#search", words)
-    found = page.locator("main li a")
-    assert any("jp-secret-patent-25" in (one.get_attribute("href") or "") for one in found.all())
-    assert not page.locator(".tree").first.is_visible()
-    page.fill("#search", f"{words} nowhere")
-    assert page.locator("main li a:visible").count() == 0
+    found = page.locator("main li a:visible")
+    for words in ("torpedo", "魚雷 発射", "ＴＯＲＰＥＤＯ", "f42b19"):
+        page.fill("#search", words)
+        assert any(
+            "jp-secret-patent-25" in (one.get_attribute("href") or "") for one in found.all()
+        )
+        assert not page.locator(".tree").first.is_visible()
+        page.fill("#search", f"{words} nowhere")
+        assert found.count() == 0
     page.fill("#search", "")
     assert page.locator(".tree").first.is_visible()
 

@@ -14,8 +14,7 @@ WORDS = {
 }
 
 
-@pytest.mark.parametrize("language", ["en", "ja"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("language", "scheme"), [("en", "dark"), ("ja", "light")])
 def test_the_example_gets_its_verdict_with_all_that_stands_behind_it(
     desk: Opener, language: str, scheme: str
 ) -> None:
