@@ -70,15 +70,18 @@ def teach(
     texts: Sequence[Sequence[int]],
     has_any: BoolArray,
     has_label: BoolArray,
+    *,
+    public: Sequence[Sequence[int]],
     config: DistillConfig,
 ) -> Student:
     """Return a student of token ids of texts, of whether the full model finds something of each
-    taxonomy [n_texts, n_taxonomies] and of each label [n_texts, n_labels]. The same bits for one
-    seed and machine."""
+    taxonomy [n_texts, n_taxonomies] and of each label [n_texts, n_labels]. How rare a token is
+    comes from ``public`` texts alone, so that no count tells which words another text has. The
+    same bits for one seed and machine."""
     rows, scale = _int8(_main_directions(table, config.dimension))
     nothing = np.zeros((0, 0), dtype=np.float32)
     blank = Student(
-        rows, scale, _rareness(texts, len(table)), nothing, nothing, nothing, nothing, nothing,
+        rows, scale, _rareness(public, len(table)), nothing, nothing, nothing, nothing, nothing,
         nothing,
     )  # fmt: skip
     features = np.stack([blank.features(ids) for ids in texts])
@@ -142,5 +145,9 @@ def _trained(
             optimizer.step()
             schedule.step()
     with torch.no_grad():
-        parts = (hidden.weight.T, hidden.bias, out.weight[:n_any].T, out.bias[:n_any])
-        return tuple(part.numpy().copy() for part in parts)  # type: ignore[return-value]
+        return (
+            hidden.weight.T.numpy().copy(),
+            hidden.bias.numpy().copy(),
+            out.weight[:n_any].T.numpy().copy(),
+            out.bias[:n_any].numpy().copy(),
+        )

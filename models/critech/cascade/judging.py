@@ -39,22 +39,33 @@ class Judge:
 
         A text in another script than English or Japanese, one declared to be in another language
         than its script says, one cut short and one unlike the corpus are never the student's."""
-        script = detect_language(text)
-        if script == "und" or (language is not None and language != script):
+        read = read_tokens(self._scorer, text, language)
+        if read is None:
             return None
-        ids = self._scorer.encoder.token_ids(text)
-        if len(self._scorer.encoder.seen(ids)) < len(ids):
-            return None
+        script, ids = read
         logits = self._student.logits(ids)
         if any(logits[i] >= cutoff for i, cutoff in self._cutoffs):
             return None
-        return None if self._unlike_corpus(ids, script) else Nothing(script, len(ids))
+        return None if unlike_corpus(self._scorer, ids, script) else Nothing(script, len(ids))
 
-    def _unlike_corpus(self, ids: Sequence[int], script: Language) -> bool:
-        bundle = self._scorer.bundle
-        floor = float(bundle.coverage_floor[LANGUAGE_ROW[script]])
-        return (
-            floor > 0.0
-            and len(ids) >= COVERAGE_TOKENS
-            and bundle.heads.vocabulary.coverage(ids) < floor
-        )
+
+def read_tokens(
+    scorer: Scorer, text: str, language: Language | None
+) -> tuple[Language, list[int]] | None:
+    """Return a cleaned text's script and token ids, None when it is in another script than English
+    or Japanese, declared to be in another language than its script says, or cut short."""
+    script = detect_language(text)
+    if script == "und" or (language is not None and language != script):
+        return None
+    ids = scorer.encoder.token_ids(text)
+    return None if len(scorer.encoder.seen(ids)) < len(ids) else (script, ids)
+
+
+def unlike_corpus(scorer: Scorer, ids: Sequence[int], script: Language) -> bool:
+    """Return whether a text is out of distribution, as the full model would say."""
+    floor = float(scorer.bundle.coverage_floor[LANGUAGE_ROW[script]])
+    return (
+        floor > 0.0
+        and len(ids) >= COVERAGE_TOKENS
+        and scorer.bundle.heads.vocabulary.coverage(ids) < floor
+    )
