@@ -89,6 +89,13 @@ def _add_result(group: argparse._ArgumentGroup) -> None:
         "--min-score", type=_share, default=0.0, metavar="P", help="leave out labels below P"
     )
     group.add_argument("--screen", action="store_true", help="add verdicts of screening")
+    group.add_argument(
+        "--fast",
+        type=Path,
+        metavar="DIR",
+        help="a student of the bundle (critech distill) tells the texts that surely have nothing; "
+        "the full model looks at the rest",
+    )
     group.add_argument("--bundle", type=Path, metavar="DIR", help="bundle folder")
     group.add_argument("--report", type=Path, metavar="FILE", help="HTML report, one file")
 

@@ -78,6 +78,7 @@ CASES: dict[str, list[Case] | None] = {
         case("gold-cut.jsonl -o made.jsonl"),
         case("dump.jsonl -o made.jsonl --field TEXT"),
         case("dump.jsonl -o made.jsonl --layout TEXT", 2),
+        case("dump.jsonl -o made.jsonl --fast WORD"),
     ],
     "classify": [
         case("TEXT --title TEXT --ipc WORD", 0, shows=True),  # the symbol that cannot be read
@@ -134,6 +135,11 @@ CASES: dict[str, list[Case] | None] = {
         case("--corpus corpus-odd --out out"),
         case("--extra corrections-odd.jsonl --out out"),
         case("--epochs WORD", 2),
+    ],
+    "distill": [
+        case("dump.jsonl --out out --population WORD"),
+        case("dump.jsonl --out out --population TEXT --field WORD"),
+        case("dump.jsonl --out out --population TEXT --limit WORD", 2),
     ],
     "bundle verify": [
         case("odd-bundle", 3),
