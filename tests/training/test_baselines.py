@@ -13,7 +13,7 @@ from critech.errors import InputError
 from critech_labels import load_taxonomies
 from critech_labels.taxonomy import label_order
 from critech_training.baselines import keyword_rules, label_similarity, tfidf_logistic_regression
-from critech_training.corpus import Record
+from critech_training.corpus import Record, default_corpus_dir, load_corpus
 from critech_training.external_baselines import SETFIT_EXAMPLES, _few_of_each, annif_ensemble
 
 TAXONOMIES = list(load_taxonomies().values())
@@ -62,7 +62,11 @@ def test_label_similarity_ranks_by_meaning() -> None:
 
 
 @pytest.mark.slow
-def test_baselines_stand_in_the_report(tiny_bundle: Path, tmp_path: Path) -> None:
+def test_baselines_stand_in_the_report(
+    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = load_corpus(default_corpus_dir(), ORDER)[::20]  # enough to calibrate on
+    monkeypatch.setattr("critech_training.commands.evaluate.load_corpus", lambda *_: few)
     gold = tmp_path / "gold.jsonl"
     gold.write_text(
         "\n".join(

@@ -1,6 +1,6 @@
 """The answer of ``/v1/screen`` as it stands in JSON, typed."""
 
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 from critech.client.shapes import Answer, Decision, Evidence, LanguageOut, Model, Title, Warned
 
@@ -171,12 +171,30 @@ class Provenance(TypedDict):
     as_of: str | None
 
 
+class BatchCertificate(TypedDict):
+    """The recall certificate that the filings fall under; figures are absent without one."""
+
+    status: Literal["certified", "no_certificate", "void"]
+    reason: NotRequired[str]
+    target_recall: NotRequired[float]
+    confidence: NotRequired[float]
+    positives: NotRequired[int]
+    misses: NotRequired[int]
+    lower_bound: NotRequired[float]
+    needed: NotRequired[int]
+    calibration_set: NotRequired[str]
+    population: NotRequired[str]
+    calibration_digest: NotRequired[str]
+    date: NotRequired[str]
+    n_filings: NotRequired[int]
+    n_out_of_distribution: NotRequired[int]
+
+
 class ScreenAnswer(TypedDict):
-    """The answer of ``/v1/screen``; ``certificate`` has ``status`` and, but for
-    ``no_certificate``, its figures."""
+    """The answer of ``/v1/screen``."""
 
     results: list[FilingAnswer]
-    certificate: dict[str, Any]
+    certificate: BatchCertificate
     provenance: Provenance
     model: Model
     notice: Title

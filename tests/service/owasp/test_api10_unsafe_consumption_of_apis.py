@@ -91,7 +91,8 @@ def test_files_of_the_operator_are_checked(tmp_path: Path) -> None:
 
 
 def test_no_module_of_ours_names_a_client() -> None:
-    """What would consume an API is not imported anywhere in core, labels and service."""
+    """What would consume an API is not imported anywhere in core, labels and service, but for the
+    client of our own service, which the service never imports."""
     code = """
 import ast, critech, critech_labels, critech_service
 from pathlib import Path
@@ -103,8 +104,10 @@ for package in (critech, critech_labels, critech_service):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else (
                 [node.module or ""] if isinstance(node, ast.ImportFrom) else [])
             found = [n for n in names if n in clients or n.partition(".")[0] in clients]
-            if found:
+            if found and path.parent.name != "client":
                 print(path.name, found)
+            if package is critech_service and any("critech.client" in name for name in names):
+                print(path.name, names)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == ""
