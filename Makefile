@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # On an index with only CUDA builds under this name, see docs/training.md.
 TORCH ?= torch==2.13.0
 
-.PHONY: serve test check train bench clean
+.PHONY: serve test chromium check train bench clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -31,8 +31,15 @@ $(VENV)/.java: | $(BIN)/python
 	  default-jre-headless; } >/dev/null 2>&1 || echo 'no Java: tests with Spark are skipped'
 	touch $@
 
-test: $(VENV)/.dev $(VENV)/.java  ## install, then pass every test
+test: $(VENV)/.dev $(VENV)/.java chromium  ## install, then pass every test
 	$(BIN)/pytest
+
+# The page's tests need a browser and are skipped, with the reason, where there is none.
+chromium:
+	@command -v chromium google-chrome >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	  && apt-get update -qq >/dev/null 2>&1 \
+	  && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium fonts-noto-cjk >/dev/null 2>&1; } \
+	  || echo "no Chromium: the page's tests will be skipped"
 
 check: $(VENV)/.dev  ## lint, types, import contract
 	$(BIN)/ruff check .

@@ -107,7 +107,7 @@ class Classifier:
         taxonomies = self._select(options.taxonomies, versions)
         rules = versions.get(SECRET_PATENTS)
         ready = [
-            (document, _checked_passage(document, i))
+            (document, checked_passage(document, i))
             for i, document in enumerate(
                 Document(text=item) if isinstance(item, str) else item for item in documents
             )
@@ -236,7 +236,8 @@ def _step_back(nice: int) -> None:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), nice)
 
 
-def _checked_passage(document: Document, index: int) -> Passage:
+def checked_passage(document: Document, index: int) -> Passage:
+    """Return what is read of a document. Raise InputError when its text is empty."""
     if not any(char.isalnum() for char in document.text):
         raise InputError(f"documents[{index}].text", "is empty: no letter, no digit")
     title = (Section("title", document.title),) if document.title else ()

@@ -40,6 +40,8 @@ from critech_service.routes import (
     kserve,
     metrics,
     model,
+    page,
+    review,
     screen,
     taxonomies,
 )
@@ -91,6 +93,7 @@ def create_app(
         app.state.shadow = at_work
         app.state.has_keys = ring is not None
         app.state.audit = audit
+        app.state.corrections_file = settings.corrections_file
         flow = open_flow(settings, serving.current.threads)
         app.state.flow = flow
         app.state.ready = tried or _passes(serving.current)
@@ -126,10 +129,12 @@ def create_app(
     responses = problems.LIMIT_RESPONSES if ring is None else problems.ACCESS_RESPONSES
     declared = [] if ring is None else ALTERNATIVES
     answering = (classify, classify_stream, screen, annif)  # kserve says that it cannot itself
-    for module in (*answering, taxonomies, model, kserve, metrics, admin):
+    for module in (*answering, review, taxonomies, model, kserve, metrics, admin):
         needed = [*declared, Depends(health.self_tested)] if module in answering else declared
         app.include_router(module.router, responses=responses, dependencies=needed)
     app.include_router(health.router)
+    if settings.page:
+        app.include_router(page.router)
     return app
 
 

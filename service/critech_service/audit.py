@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from critech.audit import screening_entries
+from critech.audit import Link, screening_entries
 from critech.audit_log import AuditLog
 from critech.audit_secret import AuditSecret, read_secret
 from critech.errors import InputError
@@ -24,10 +24,11 @@ class Audit:
 
     def record(
         self, screener: Screener, filings: Sequence[Filing], found: Screening, key_id: str | None
-    ) -> None:
-        """Put screened filings on record. Raise AuditError when they cannot be."""
+    ) -> list[Link]:
+        """Put screened filings on record; return their places. Raise AuditError when they cannot
+        be."""
         certificate = None if screener.model is None else screener.model.certificate
-        self.log.append(screening_entries(filings, found, certificate, self.secret, key_id))
+        return self.log.append(screening_entries(filings, found, certificate, self.secret, key_id))
 
 
 def open_audit(settings: Settings) -> Audit | None:

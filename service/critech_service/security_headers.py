@@ -19,12 +19,14 @@ ALWAYS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+REVALIDATE = "no-cache"  # keep it, ask before each use
 ONE_YEAR = 31_536_000
 
 
 class SecurityHeaders:
     """ASGI middleware around ``Guard``, so that its answers carry the headers too. A page may bring
-    a content policy of its own; the other headers are not to be changed."""
+    a content policy of its own, and ``no-cache`` for a file that is the same for everybody; the
+    other headers are not to be changed."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -39,8 +41,9 @@ class SecurityHeaders:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.setdefault("Content-Security-Policy", POLICY)
+                kept = headers.get("Cache-Control") == REVALIDATE
                 for name, value in ALWAYS.items():
-                    headers[name] = value
+                    headers[name] = REVALIDATE if kept and name == "Cache-Control" else value
                 if scope["scheme"] == "https":
                     headers["Strict-Transport-Security"] = f"max-age={ONE_YEAR}"
             await send(message)

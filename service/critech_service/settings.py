@@ -76,8 +76,9 @@ class Settings(BaseSettings):
         None, description="OTLP collector that traces go to over HTTP; none by default."
     )
     docs: bool = Field(
-        True, description="Serve /openapi.json. A page for browsers is never served."
+        True, description="Serve /openapi.json. No page that shows it is ever served."
     )
+    page: bool = Field(True, description="Serve the screening desk, a page for browsers, at /.")
     keys_file: Path | None = Field(None, description="File of API keys, by `critech keys create`.")
     keys: SecretStr | None = Field(
         None, description="The content of such a file, where there is no place for one."
@@ -118,6 +119,9 @@ class Settings(BaseSettings):
     )
     audit_max_bytes: int = Field(
         100_000_000, ge=10_000, description="Size in bytes from which a new file is begun."
+    )
+    corrections_file: Path | None = Field(
+        None, description="File of corrections that reviews over HTTP may add to; none by default."
     )
 
 

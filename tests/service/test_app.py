@@ -154,7 +154,7 @@ def test_a_body_that_is_not_json(client: TestClient) -> None:
 
 
 def test_unknown_paths_and_methods(client: TestClient) -> None:
-    for path in ("/", "/v1", "/v2/classify", "/docs", "/v1/classify/", f"/{SECRET}"):
+    for path in ("/page", "/v1", "/v2/classify", "/docs", "/v1/classify/", f"/{SECRET}"):
         is_problem(client.get(path), 404)
         is_problem(client.post(path, content=b"x"), 404)
     refused = client.get("/v1/classify")
@@ -245,7 +245,7 @@ def test_openapi_examples_work_when_pasted(client: TestClient, path: str, name: 
 
 def test_openapi_lists_every_route(client: TestClient) -> None:
     assert set(client.get("/openapi.json").json()["paths"]) == {
-        "/v1/classify", "/v1/classify/stream", "/v1/screen",
+        "/v1/classify", "/v1/classify/stream", "/v1/screen", "/v1/screen/review",
         "/v1/taxonomies", "/v1/taxonomies/{taxonomy_id}",
         "/v1/taxonomies/{taxonomy_id}/labels/{code}", "/v1/model", "/v1/crosswalk", "/healthz",
         "/v1/admin/reload", "/v1/admin/shadow",

@@ -72,6 +72,10 @@ def test_a_page_may_bring_its_own_content_policy_and_nothing_else() -> None:
     answer = TestClient(SecurityHeaders(PlainTextResponse("page", headers=own))).get("/")
     assert answer.headers.get_list("content-security-policy") == ["default-src 'self'"]
     assert answer.headers.get_list("cache-control") == ["no-store"]
+    own = {"Cache-Control": "no-cache", "X-Frame-Options": "ALLOW"}
+    answer = TestClient(SecurityHeaders(PlainTextResponse("file", headers=own))).get("/")
+    assert answer.headers.get_list("cache-control") == ["no-cache"]
+    assert answer.headers.get_list("x-frame-options") == ["DENY"]
 
 
 def test_tls_is_made_to_stick(app: FastAPI) -> None:

@@ -37,7 +37,7 @@ from critech_training.fit import (
     margins,
 )
 from critech_training.judged import JudgedTexts
-from critech_training.metrics import Slice
+from critech_training.metrics import Slice, reliability
 from critech_training.screening_fit import (
     ScreeningConfig,
     example_index,
@@ -186,8 +186,8 @@ def provenance(
 
 
 def held_out_metrics(slices: Mapping[str, Slice], languages: Sequence[str]) -> dict[str, Any]:
-    """Return the metrics on the held-out part, in all and per language; one row of each slice and
-    one language a text."""
+    """Return the metrics on the held-out part, in all and per language, and the bins of the
+    reliability diagram of each slice; one row of each slice and one language a text."""
     rows = {
         language: np.flatnonzero([found == language for found in languages])
         for language in ("en", "ja")
@@ -201,4 +201,11 @@ def held_out_metrics(slices: Mapping[str, Slice], languages: Sequence[str]) -> d
             for language, chosen in rows.items()
             if len(chosen)
         },
+        "reliability": {name: bins(data) for name, data in slices.items()},
     }
+
+
+def bins(data: Slice) -> list[dict[str, float]]:
+    """Return the bins of a slice's reliability diagram, JSON-ready."""
+    found = reliability(data.scores, data.strengths)
+    return [{name: round(value, 4) for name, value in vars(one).items()} for one in found]

@@ -8,7 +8,7 @@ core give the same rows to the bit.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
@@ -20,6 +20,7 @@ from critech.results import Decision, Document, LabelResult, TaxonomyResult
 from critech.scorer import Scored
 
 Row = dict[str, Any]
+First = Callable[[Record], Row | None]
 FULL = "full"
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
@@ -88,18 +89,25 @@ def classify_records(
 
 
 def classify_each(
-    classifier: Classifier, records: Sequence[Record], options: RowOptions
+    classifier: Classifier,
+    records: Sequence[Record],
+    options: RowOptions,
+    first: First | None = None,
 ) -> list[Row | Rejected]:
     """Return what ``classify_records`` gives for each record alone, and for a record that cannot
     be classified, whatever the cause, that it is rejected. A wrong option is raised, since it
-    concerns all records."""
-    return [_row_or_rejected(classifier, record, options) for record in records]
+    concerns all records. ``first`` is asked before the full model, and may have a row for it."""
+    return [_row_or_rejected(classifier, record, options, first) for record in records]
 
 
-def _row_or_rejected(classifier: Classifier, record: Record, options: RowOptions) -> Row | Rejected:
+def _row_or_rejected(
+    classifier: Classifier, record: Record, options: RowOptions, first: First | None
+) -> Row | Rejected:
     if not any(char.isalnum() for char in record.text):
         return _rejected(record, "no_text", "text: is empty: no letter, no digit")
     try:
+        if first is not None and (row := first(record)) is not None:
+            return row
         return classify_records(classifier, [record], options)[0]
     except CritechError:
         raise

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from critech.batch.columns import Titles
 from critech.batch.progress import duration
+from critech.batch.rows import FULL
 from critech.batch.tally import Tally
 from critech.results import NOTICE
 
@@ -28,6 +29,8 @@ def _counts(tally: Tally, seconds: float, done_now: int) -> Iterator[str]:
     if tally.rejected:
         yield "rejected: " + _list(tally.rejected.most_common())
     yield f"flagged: {tally.flagged} ({share(tally.flagged, tally.rows)})"
+    if (spared := tally.rows - tally.tiers[FULL]) > 0:
+        yield f"decided by the student: {spared} ({share(spared, tally.rows)})"
     yield "languages: " + _list(tally.languages.most_common())
     if tally.verdicts:
         yield "verdicts: " + _list(tally.verdicts.most_common())

@@ -9,13 +9,15 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Protocol
 
 from critech.batch.errors import BatchError
+from critech.batch.fast import digest_in, first_of, load_tiers
 from critech.batch.records import Record, Rejected
-from critech.batch.rows import Row, RowOptions, classify_each
+from critech.batch.rows import First, Row, RowOptions, classify_each
 from critech.classifier import Classifier
 
 Timed = tuple[Row | Rejected, float]
@@ -37,15 +39,22 @@ class Workers(Protocol):
 class ThreadWorkers:
     """Threads that share a classifier, each working on its own group of records, one by one."""
 
-    def __init__(self, classifier: Classifier, options: RowOptions, threads: int) -> None:
+    def __init__(
+        self,
+        classifier: Classifier,
+        options: RowOptions,
+        threads: int,
+        first: First | None = None,
+    ) -> None:
         self.lanes = threads
         self.options = options
+        self._first = first
         self._classifier = classifier.on(map)
         self._pool = ThreadPoolExecutor(threads, "critech-batch")
 
     def submit(self, records: Sequence[Record]) -> Future[list[Timed]]:
         """Return, later, what each record gives and the seconds it took, in order."""
-        return self._pool.submit(timed, self._classifier, records, self.options)
+        return self._pool.submit(timed, self._classifier, records, self.options, self._first)
 
     def close(self) -> None:
         """End the threads; what has not begun is dropped."""
@@ -57,16 +66,21 @@ class ProcessWorkers:
     that the run was begun with. They end when the process that made them is gone."""
 
     def __init__(
-        self, bundle: Path | None, digest: str, options: RowOptions, processes: int
+        self,
+        bundle: Path | None,
+        digest: str,
+        options: RowOptions,
+        processes: int,
+        fast: Path | None = None,
     ) -> None:
         self.lanes = processes
         self.options = options
-        self._source = (bundle, digest)
+        self._source = _Source(bundle, digest, fast, None if fast is None else digest_in(fast))
         self._pool = ProcessPoolExecutor(
             processes,
             multiprocessing.get_context("spawn"),
             initializer=_begin,
-            initargs=self._source,
+            initargs=(self._source,),
         )
 
     def submit(self, records: Sequence[Record]) -> Future[list[Timed]]:
@@ -78,20 +92,35 @@ class ProcessWorkers:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 
-def timed(classifier: Classifier, records: Sequence[Record], options: RowOptions) -> list[Timed]:
+def timed(
+    classifier: Classifier,
+    records: Sequence[Record],
+    options: RowOptions,
+    first: First | None = None,
+) -> list[Timed]:
     """Return what each record gives and the seconds it took, in order."""
     found = []
     for record in records:
         started = time.perf_counter()
-        (outcome,) = classify_each(classifier, [record], options)
+        (outcome,) = classify_each(classifier, [record], options, first)
         found.append((outcome, time.perf_counter() - started))
     return found
 
 
-def _begin(bundle: Path | None, digest: str) -> None:
+@dataclass(frozen=True)
+class _Source:
+    """Where a process finds the bundle and, in two tiers, the student, and what they must be."""
+
+    bundle: Path | None
+    digest: str
+    fast: Path | None
+    certificate: str | None
+
+
+def _begin(source: _Source) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _loaded(bundle, digest)
+    _loaded(source)
 
 
 def _end_with_parent() -> None:
@@ -103,14 +132,22 @@ def _end_with_parent() -> None:
 
 
 @cache
-def _loaded(bundle: Path | None, digest: str) -> Classifier:
-    classifier = Classifier.load(bundle, threads=1).on(map)
-    if classifier.model.digest != digest:
+def _loaded(source: _Source) -> Classifier:
+    classifier = Classifier.load(source.bundle, threads=1).on(map)
+    if classifier.model.digest != source.digest:
         raise BatchError("the bundle was exchanged while the run was at work")
     return classifier
 
 
-def _in_process(
-    source: tuple[Path | None, str], records: Sequence[Record], options: RowOptions
-) -> list[Timed]:
-    return timed(_loaded(*source), records, options)
+@cache
+def _first(source: _Source, options: RowOptions) -> First | None:
+    if source.fast is None:
+        return None
+    if digest_in(source.fast) != source.certificate:
+        raise BatchError("the student was exchanged while the run was at work")
+    classifier = _loaded(source)
+    return first_of(classifier, load_tiers(classifier, source.fast, options), options)
+
+
+def _in_process(source: _Source, records: Sequence[Record], options: RowOptions) -> list[Timed]:
+    return timed(_loaded(source), records, options, _first(source, options))

@@ -18,6 +18,7 @@ from critech.bundle.manifest import (
     EXAMPLES,
     LABELS,
     METRICS,
+    MODEL_CARD,
     OPTIONAL,
     REQUIRED,
     SCORED,
@@ -71,6 +72,7 @@ class Bundle:
     metrics: Mapping[str, Any]
     examples: ExampleIndex | None = None
     screening: ScreeningModel | None = None
+    model_card: str = ""
 
     @property
     def model_digest(self) -> str:
@@ -154,6 +156,7 @@ def _assemble(manifest: dict[str, Any], files: Mapping[str, bytes]) -> Bundle:
         screening=(
             ScreeningModel.from_dict(read_json(files[SCREENING])) if SCREENING in files else None
         ),
+        model_card=files[MODEL_CARD].decode("utf-8", "replace"),
     )
 
 

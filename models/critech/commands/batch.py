@@ -23,6 +23,7 @@ from critech.batch.errors import (
     TooManyErrorsError,
     WorkerError,
 )
+from critech.batch.fast import certificate_lines, digest_in, first_of, load_tiers
 from critech.batch.formats import Layout, format_of, output_format
 from critech.batch.progress import Progress, duration, progress_for
 from critech.batch.reading import FieldMapping, Plan, plan, read
@@ -32,6 +33,7 @@ from critech.batch.run import Job, Run
 from critech.batch.stopping import stop_on_signals
 from critech.batch.summary import summary
 from critech.batch.workers import ProcessWorkers, ThreadWorkers, Workers
+from critech.cascade.folder import Tiers
 from critech.classifier import Classifier
 from critech.commands.batch_arguments import MEMORY_MB, SHARD_ROWS, batch_parser
 from critech.commands.batch_engine import check_engine, run_engine
@@ -72,11 +74,15 @@ def _run_here(args: argparse.Namespace) -> int:
 def _classify(args: argparse.Namespace, planned: Plan, classifier: Classifier) -> int:
     options = _options(args, args.layout)
     check_options(classifier, options)
+    tiers = None if args.fast is None else load_tiers(classifier, args.fast, options)
+    if tiers is not None and not args.quiet:
+        for line in certificate_lines(tiers.certificate, options.taxonomies):
+            print(line, file=sys.stderr)
     job = _job(args, _settings(args, planned, options, classifier), classifier)
     countable = not args.quiet and not any("://" in name or name == "-" for name in args.inputs)
     with (
         Counting(lambda: read(**_source(args))) if countable else nullcontext() as counting,
-        closing(_workers(args, classifier, options)) as workers,
+        closing(_workers(args, classifier, options, tiers)) as workers,
         stop_on_signals() as stop,
     ):
         total = (lambda: None) if counting is None else counting.total
@@ -127,6 +133,7 @@ def _settings(
         "top-k": options.top_k,
         "min-score": options.min_score,
         "screen": options.screen,
+        "fast": None if args.fast is None else digest_in(args.fast),
     }
 
 
@@ -145,10 +152,14 @@ def _job(args: argparse.Namespace, settings: Mapping[str, Any], classifier: Clas
     )
 
 
-def _workers(args: argparse.Namespace, classifier: Classifier, options: RowOptions) -> Workers:
+def _workers(
+    args: argparse.Namespace, classifier: Classifier, options: RowOptions, tiers: Tiers | None
+) -> Workers:
     if args.processes:
-        return ProcessWorkers(args.bundle, classifier.model.digest, options, args.processes)
-    return ThreadWorkers(classifier, options, args.threads or os.cpu_count() or 1)
+        digest = classifier.model.digest
+        return ProcessWorkers(args.bundle, digest, options, args.processes, args.fast)
+    first = None if tiers is None else first_of(classifier.on(map), tiers, options)
+    return ThreadWorkers(classifier, options, args.threads or os.cpu_count() or 1, first)
 
 
 def _tell(args: argparse.Namespace, one: Run, progress: Progress, classifier: Classifier) -> None:

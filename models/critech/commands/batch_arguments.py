@@ -95,6 +95,13 @@ def _add_result(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--screen", action="store_true", help="add verdicts of screening")
     group.add_argument(
+        "--fast",
+        type=Path,
+        metavar="DIR",
+        help="a student of the bundle (critech distill) tells the texts that surely have nothing; "
+        "the full model looks at the rest",
+    )
+    group.add_argument(
         "--bundle", metavar="DIR", help="bundle folder; for --engine also its address"
     )
     group.add_argument("--report", type=Path, metavar="FILE", help="HTML report, one file")
@@ -137,7 +144,7 @@ def _add_engine(group: argparse._ArgumentGroup) -> None:
         default="local",
         help="where to work: this machine, or a cluster, with the extra of that name; local. Ray "
         "and Spark fill a folder, OUT, with Parquet files (part-*.parquet, and _rejected/), and do "
-        "not take --processes, --memory, --max-errors, --quarantine, --report, --restart, "
+        "not take --fast, --processes, --memory, --max-errors, --quarantine, --report, --restart, "
         "--format-in, --encoding, --no-progress and standard input",
     )
     group.add_argument(

@@ -30,6 +30,7 @@ LOCAL_ONLY = {
     "restart": "remove the output folder to begin anew",
     "format_in": "formats are told by name and content",
     "encoding": "encodings are guessed",
+    "fast": "engines run the full model",
     "no_progress": "progress is shown by the engine",
 }
 EXIT_DONE, EXIT_REJECTED, EXIT_SIGNAL = 0, 4, 128

@@ -15,9 +15,11 @@ Need = Scope | Literal["open", "any key"]
 ROUTES: dict[str, Need] = {
     "/healthz": "open",
     "/readyz": "open",
+    "/": "open",  # the page is a program and holds nothing; what it asks for needs a key
     "/v1/classify": Scope.CLASSIFY,
     "/v1/classify/stream": Scope.CLASSIFY,
     "/v1/screen": Scope.SCREEN,
+    "/v1/screen/review": Scope.SCREEN,
     "/metrics": Scope.METRICS,
     "/v1/admin/reload": Scope.ADMIN,
     "/v1/admin/shadow": Scope.ADMIN,
@@ -30,6 +32,7 @@ ROUTES: dict[str, Need] = {
     "/v2/health/ready": "any key",
 }
 BELOW: dict[str, Need] = {  # a prefix and all that is below it
+    "/page/": "open",
     "/v1/taxonomies/": "any key",
     "/annif/v1/": Scope.CLASSIFY,
     "/v2/models/": Scope.CLASSIFY,

@@ -17,8 +17,8 @@ router = APIRouter(tags=["model"])
 @router.get("/v1/model", summary="The bundle in use", response_model=ModelDetailsOut)
 async def model(request: Request) -> Response:
     """Return name, version and digest of the bundle, its files with their checksums, how it was
-    trained, its held-out metrics with sample sizes, and for screening the cut-offs, the fusion of
-    rule and text and the recall certificate."""
+    trained, its held-out metrics with sample sizes, its model card, and for screening the cut-offs,
+    the fusion of rule and text and the recall certificate."""
     classifier = classifier_of(request)
     bundle = classifier.bundle
     screening = bundle.screening
@@ -30,6 +30,7 @@ async def model(request: Request) -> Response:
             "files": bundle.manifest["files"],
             "training": bundle.manifest.get("training", {}),
             "metrics": bundle.metrics,
+            "card": bundle.model_card,
             "screening": None if screening is None else screening.as_dict(),
             "certificate": certificate_summary(bundle),
             "taxonomies": [{"id": t.id, "version": t.version} for t in bundle.taxonomies],

@@ -35,7 +35,8 @@ router = APIRouter(tags=["screening"])
 )
 async def screen(body: ScreenIn, request: Request) -> Response:
     """Hold 1 to 64 filings against the 25 specified technical fields: rule, text, conditions,
-    evidence and dates."""
+    evidence and dates. With an audit log, the header `X-Audit-Records` names each filing's record,
+    by which it can be reviewed."""
     classifier = classifier_of(request)
     flow: Flow = request.app.state.flow
     audit: Audit | None = request.app.state.audit
@@ -51,7 +52,8 @@ async def screen(body: ScreenIn, request: Request) -> Response:
         screener = Screener(classifier)
         key_id = getattr(request.state, "key_id", None)
         with stage("audit", len(filings)):
-            await run_in_threadpool(audit.record, screener, filings, found, key_id)
+            links = await run_in_threadpool(audit.record, screener, filings, found, key_id)
+        answer.headers["X-Audit-Records"] = ", ".join(str(link.seq) for link in links)
     return shadow_screened(request, answer, filings, body.as_of, found)
 
 

@@ -55,6 +55,7 @@ def recorded(engine: str, monkeypatch: pytest.MonkeyPatch, ends: Any) -> Recorde
     ("more", "named"),
     [
         ("-o out --processes 2", "--processes"),
+        ("-o out --fast in", "--fast"),
         ("-o out --memory 256", "--memory"),
         ("-o out --max-errors 0", "--max-errors"),
         ("-o out --quarantine q", "--quarantine"),

@@ -85,6 +85,7 @@ CASES: dict[str, list[Case] | None] = {
         case("dump.jsonl -o parts --engine spark --field TEXT"),
         case("dump.jsonl -o parts --engine ray --field text=WORD"),
         case("dump.jsonl -o text.txt --engine ray"),
+        case("dump.jsonl -o made.jsonl --fast WORD"),
     ],
     "classify": [
         case("TEXT --title TEXT --ipc WORD", 0, shows=True),  # the symbol that cannot be read
@@ -141,6 +142,11 @@ CASES: dict[str, list[Case] | None] = {
         case("--corpus corpus-odd --out out"),
         case("--extra corrections-odd.jsonl --out out"),
         case("--epochs WORD", 2),
+    ],
+    "distill": [
+        case("dump.jsonl --out out --population WORD"),
+        case("dump.jsonl --out out --population TEXT --field WORD"),
+        case("dump.jsonl --out out --population TEXT --limit WORD", 2),
     ],
     "bundle verify": [
         case("odd-bundle", 3),

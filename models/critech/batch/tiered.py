@@ -1,0 +1,43 @@
+"""Rows of records in which the student finds nothing."""
+
+from __future__ import annotations
+
+from critech.batch.records import Record
+from critech.batch.rows import Row, document_of, plain
+from critech.cascade.judging import Judge
+from critech.classifier import Classifier, checked_passage
+
+STUDENT = "student"
+
+
+def student_row(
+    classifier: Classifier, judge: Judge, taxonomies: tuple[str, ...] | None, record: Record
+) -> Row | None:
+    """Return the row of a record that surely has nothing, None where the full model has to look.
+
+    It has the keys of ``classify_records``, with ``tier`` ``student`` throughout and no label: the
+    student gives no scores.
+    """
+    document = document_of(record)
+    nothing = judge.judge(checked_passage(document, 0).text(), document.language)
+    if nothing is None:
+        return None
+    return {
+        "source": plain(record.position.source),
+        "record": record.position.record,
+        "id": plain(record.id),
+        "language": nothing.language,
+        "tokens_seen": nothing.tokens,
+        "tokens_total": nothing.tokens,
+        "warnings": [],
+        "assigned": [],
+        "possible": [],
+        "taxonomies": [
+            {"id": one.id, "version": one.version, "tier": STUDENT, "labels": []}
+            for one in classifier.bundle.taxonomies
+            if taxonomies is None or one.id in taxonomies
+        ],
+        "screening": None,
+        "tier": STUDENT,
+        "bundle": classifier.model.digest,
+    }

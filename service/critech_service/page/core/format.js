@@ -1,0 +1,31 @@
+// Numbers and dates in the reader's language.
+
+/** Return a probability with three digits, or a dash. None but the very ends shows as 0 or 1. */
+export function score(value) {
+  if (value === null || value === undefined) return "–";
+  if (value > 0.9995 && value < 1) return "> 0.999";
+  return value < 0.0005 && value > 0 ? "< 0.001" : value.toFixed(3);
+}
+
+/** Return a share in percent with one digit. */
+export function percent(value) {
+  return `${(100 * value).toFixed(1)} %`;
+}
+
+/** Return an ISO date in words. */
+export function day(iso, language) {
+  const format = new Intl.DateTimeFormat(language, { dateStyle: "long", timeZone: "UTC" });
+  return format.format(new Date(`${iso}T00:00:00Z`));
+}
+
+/** Return today as an ISO date, by the reader's clock. */
+export function today() {
+  const now = new Date();
+  const two = (n) => String(n).padStart(2, "0");
+  return `${now.getFullYear()}-${two(now.getMonth() + 1)}-${two(now.getDate())}`;
+}
+
+/** Return a whole number with separators. */
+export function count(value, language) {
+  return new Intl.NumberFormat(language).format(value);
+}

@@ -1,0 +1,100 @@
+// View: one filing, its verdict and all that stands behind it.
+
+import { fill, h } from "../core/dom.js";
+import { TEXTS, asFiling, blank } from "../core/filing.js";
+import { length } from "../core/codepoints.js";
+import { problemBox } from "../core/problem.js";
+import { filingForm } from "../parts/filing_form.js";
+import { alternativesPart } from "../parts/alternatives.js";
+import { datesPart } from "../parts/timeline.js";
+import { evidencePart } from "../parts/evidence.js";
+import { fieldsPart } from "../parts/fields.js";
+import { listsPart } from "../parts/lists.js";
+import { reviewPart } from "../parts/review.js";
+import { provenancePart, verdictPart } from "../parts/verdict.js";
+
+export const LISTS = ["jp-critical-20", "jp-kprogram-50", "us-ecra-14"];
+const SEPARATOR = "\n\n";
+
+/** Return the form and, once there is one, the result. Both outlive a change of language. */
+export async function view(desk) {
+  const { t } = desk;
+  const state = (desk.state.screen ??= { form: blank(), found: null });
+  const result = h("div", { id: "result" });
+  const run = async () => {
+    result.setAttribute("aria-busy", "true");
+    fill(result, h("p", { class: "card" }, t("screen.working")));
+    desk.announce(t("screen.working"));
+    try {
+      state.found = await screened(desk, asFiling(state.form));
+      fill(result, resultParts(desk, state.found));
+      desk.announce(t(`verdict.${state.found.result.verdict}`));
+      result.querySelector("h2").focus();
+    } catch (error) {
+      state.found = null;
+      fill(result, problemBox(desk, error));
+    }
+    result.removeAttribute("aria-busy");
+  };
+  if (state.found) fill(result, resultParts(desk, state.found));
+  return [
+    h("h1", { class: "no-print" }, t("screen.title")),
+    h("p", { class: "lead no-print" }, t("screen.lead")),
+    filingForm(desk, state.form, run),
+    result,
+  ];
+}
+
+/** Screen a filing and hold it against the other lists. Return all that was asked and answered. */
+async function screened(desk, filing) {
+  const { api } = desk;
+  const reviewing = await api.get("/v1/screen/review");
+  const { body, headers } = await api.post("/v1/screen", { filings: [filing] });
+  const read = joined(filing);
+  const { body: lists } = await api.post("/v1/classify", {
+    documents: [{ title: filing.title, text: read.text }],
+    taxonomies: LISTS,
+    top_k: 5,
+    explain: true,
+  }).catch(withoutScope);
+  return {
+    filing,
+    read,
+    reviewing,
+    record: Number(headers.get("X-Audit-Records")) || null,
+    answer: body,
+    result: body.results[0],
+    lists: lists?.results[0] ?? null,
+  };
+}
+
+/** A key that may screen need not be one that may classify: then there are no other lists. */
+function withoutScope(error) {
+  if (error.status === 403) return { body: null };
+  throw error;
+}
+
+/** Return the sections after the title as one text, and where each begins, in code points. */
+function joined(filing) {
+  const parts = TEXTS.slice(1).filter((name) => filing[name]);
+  const starts = {};
+  let at = 0;
+  for (const name of parts) {
+    starts[name] = at;
+    at += length(filing[name]) + SEPARATOR.length;
+  }
+  return { text: parts.map((name) => filing[name]).join(SEPARATOR), starts };
+}
+
+function resultParts(desk, found) {
+  return [
+    verdictPart(desk, found),
+    fieldsPart(desk, found),
+    evidencePart(desk, found),
+    datesPart(desk, found),
+    alternativesPart(desk, found),
+    found.lists ? listsPart(desk, found) : null,
+    reviewPart(desk, found),
+    provenancePart(desk, found),
+  ];
+}

@@ -1,0 +1,39 @@
+"""One filing from the form to the verdict, in a browser, over the default bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from desk_browser import Desk
+
+Opener = Callable[..., Desk]
+WORDS = {
+    "en": ("Review", "Field 10:", "Refer", "April 30, 2026", "30 April 2026"),
+    "ja": ("要確認", "第10分野：", "送付を検討", "2026年4月30日", "2026年4月30日"),
+}
+
+
+@pytest.mark.parametrize(("language", "scheme"), [("en", "dark"), ("ja", "light")])
+def test_the_example_gets_its_verdict_with_all_that_stands_behind_it(
+    desk: Opener, language: str, scheme: str
+) -> None:
+    opened = desk(language, color_scheme=scheme)
+    page = opened.screen_example()
+    verdict, field, refer, *dates = WORDS[language]
+    assert page.get_attribute("html", "lang") == language
+    assert verdict in page.inner_text("#verdict")
+    assert field in page.inner_text(".reasons")
+    assert "F02K7/14" in page.inner_text(".fields td >> nth=0")
+    assert page.locator("mark").count() >= 2
+    assert page.inner_text(".spans li:first-child blockquote") in page.inner_text(".texts").replace(
+        page.inner_text("mark sup >> nth=0"), ""
+    )
+    assert any(day in page.inner_text(".periods") for day in dates)
+    page.wait_for_selector(".alternatives table")
+    assert refer in page.inner_text(".alternatives table")
+    assert page.locator(".lists h3").count() == 3
+    page.click(".fields summary")
+    page.wait_for_selector(".fields .definition")
+    assert opened.accessible() == []
+    opened.shot(f"screen-{language}-{scheme}")

@@ -1,0 +1,79 @@
+"""``critech distill``: a student for ``critech batch --fast``, certified on a sample of texts."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+
+from critech.batch.fast import certificate_lines
+from critech.batch.reading import FieldMapping, read
+from critech.bundle import read_bundle
+from critech.cascade.folder import digest_of, write_tiers
+from critech.classifier import Classifier
+from critech.commands.arguments import Parser, count_argument
+from critech.errors import InputError
+from critech_labels.taxonomy import label_order
+from critech_training.corpus import default_corpus_dir, load_corpus, split
+from critech_training.distill import DistillConfig, teach, token_table
+from critech_training.distill_sample import certificate_of, documents_of, sampled, told
+
+LIMIT = 20_000
+
+
+def run(argv: Sequence[str]) -> int:
+    """Parse the arguments, sample, teach, certify, write and print."""
+    args = _parser().parse_args(argv)
+    if not args.population.strip():
+        raise InputError("--population", "is empty: say what texts these are")
+    if args.out.exists() and not args.out.is_dir():
+        raise InputError("--out", "is not a folder")
+    torch.set_num_threads(1)  # the same bits, however many processors there are
+    config = DistillConfig()
+    mapping = FieldMapping.parse(args.field)
+    sample = sampled(read(args.inputs, mapping), args.limit, config.seed)
+    if len(sample) < 2:
+        raise InputError("INPUT", "has fewer than 2 records with a text")
+    documents = documents_of(sample)
+    with Classifier.load(args.bundle) as classifier:
+        labels = label_order(classifier.bundle.taxonomies)
+        fit_part, _ = split(load_corpus(args.corpus, labels))
+        taught = [*documents_of(fit_part), *documents[::2]]
+        teaching = told(classifier, taught, _progress("to teach with"))
+        public = [ids for ids in teaching.ids[: len(fit_part)] if ids is not None]
+        calibration = told(classifier, documents[1::2], _progress("to certify on"))
+        table = token_table(read_bundle(args.bundle).encoder_bytes)
+        student = teach(table, *teaching.teaching(), public=public, config=config)
+        digest = digest_of(student.to_bytes())
+        found = certificate_of(classifier, student, digest, calibration, args.population.strip())
+    write_tiers(args.out, student, found)
+    for line in certificate_lines(found, None):
+        print(line)
+    return 0
+
+
+def _progress(what: str) -> Callable[[int], None]:
+    return lambda done: print(f"{done} texts {what}", file=sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(
+        prog="critech distill",
+        description="Teach a student of a bundle, on the corpus and on half of a sample of your "
+        "own unlabelled texts, and certify on the other half what it may decide. The certificate "
+        "holds for texts like the sample.",
+    )
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="as for critech batch")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--population", required=True, metavar="WORDS", help="what texts these are")
+    parser.add_argument("--field", action="append", default=[], metavar="FIELD=COLUMN")
+    parser.add_argument(
+        "--limit", type=count_argument, default=LIMIT, metavar="N",
+        help=f"texts in the sample; {LIMIT}",
+    )  # fmt: skip
+    parser.add_argument("--corpus", type=Path, default=default_corpus_dir(), metavar="DIR")
+    parser.add_argument("--bundle", type=Path, metavar="DIR", help="bundle folder")
+    return parser
