@@ -16,7 +16,7 @@ class BatchError(CritechError):
 class StorageError(BatchError):
     """Something cannot be written or read back: a full disk, a lost permission."""
 
-    def __init__(self, path: Path, problem: str) -> None:
+    def __init__(self, path: Path | str, problem: str) -> None:
         super().__init__(f"{path}: {problem}; when that is mended, {GO_ON}")
         self.path = path
         self.problem = problem
@@ -55,3 +55,11 @@ class WorkerError(BatchError):
 
     def __init__(self) -> None:
         super().__init__(f"a worker process ended by itself (out of memory?); {GO_ON}")
+
+
+class EngineError(BatchError):
+    """An engine gave a run up. Its own words may hold texts and stay in its logs."""
+
+    def __init__(self, engine: str, error: Exception) -> None:
+        kind = type(error).__name__
+        super().__init__(f"the run on {engine} failed ({kind}): its log says why; {GO_ON}")

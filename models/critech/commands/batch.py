@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing, nullcontext
-from fnmatch import fnmatch
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,13 @@ from critech.batch.budget import Budget
 from critech.batch.columns import titles_of
 from critech.batch.counting import Counting
 from critech.batch.disk import Disk
-from critech.batch.errors import GO_ON, StorageError, TooManyErrorsError, WorkerError
+from critech.batch.errors import (
+    GO_ON,
+    EngineError,
+    StorageError,
+    TooManyErrorsError,
+    WorkerError,
+)
 from critech.batch.fast import certificate_lines, digest_in, first_of, load_tiers
 from critech.batch.formats import Layout, format_of, output_format
 from critech.batch.progress import Progress, duration, progress_for
@@ -30,8 +35,9 @@ from critech.batch.summary import summary
 from critech.batch.workers import ProcessWorkers, ThreadWorkers, Workers
 from critech.cascade.folder import Tiers
 from critech.classifier import Classifier
-from critech.commands.batch_arguments import batch_parser
-from critech.errors import InputError
+from critech.commands.batch_arguments import MEMORY_MB, SHARD_ROWS, batch_parser
+from critech.commands.batch_engine import check_engine, run_engine
+from critech.commands.batch_outputs import check_files
 
 EXIT_DONE, EXIT_REJECTED, EXIT_TOO_MANY, EXIT_MACHINE, EXIT_SIGNAL = 0, 4, 5, 6, 128
 
@@ -39,20 +45,30 @@ EXIT_DONE, EXIT_REJECTED, EXIT_TOO_MANY, EXIT_MACHINE, EXIT_SIGNAL = 0, 4, 5, 6,
 def run(argv: Sequence[str]) -> int:
     """Parse the arguments, show what will be read, run, and tell how it went."""
     args = batch_parser().parse_args(argv)
-    args.format = args.format or format_of(args.output)
-    args.layout = args.layout or ("flat" if args.format == "csv" else "nested")
+    check_engine(args)
     args.mapping = FieldMapping.parse(args.field)
     try:
-        planned = plan(**_source(args))
-        _check_outputs(args, planned)
-        if not args.quiet:
-            print(planned, file=sys.stderr)
-        with Classifier.load(args.bundle, threads=1) as classifier:
-            return _classify(args, planned, classifier)
+        if args.engine == "local":
+            return _run_here(args)
+        args.layout = args.layout or "nested"
+        return run_engine(args, _options(args, args.layout))
     except TooManyErrorsError as error:
         return _fail(str(error), EXIT_TOO_MANY)
-    except (StorageError, WorkerError) as error:
+    except (StorageError, WorkerError, EngineError) as error:
         return _fail(str(error), EXIT_MACHINE)
+
+
+def _run_here(args: argparse.Namespace) -> int:
+    args.output = Path(args.output)
+    args.bundle = None if args.bundle is None else Path(args.bundle)
+    args.format = args.format or format_of(args.output)
+    args.layout = args.layout or ("flat" if args.format == "csv" else "nested")
+    planned = plan(**_source(args))
+    check_files(args, planned)
+    if not args.quiet:
+        print(planned, file=sys.stderr)
+    with Classifier.load(args.bundle, threads=1) as classifier:
+        return _classify(args, planned, classifier)
 
 
 def _classify(args: argparse.Namespace, planned: Plan, classifier: Classifier) -> int:
@@ -129,8 +145,8 @@ def _job(args: argparse.Namespace, settings: Mapping[str, Any], classifier: Clas
         settings=settings,
         quarantine=args.quarantine or args.output.with_name(f"{args.output.name}.quarantine.jsonl"),
         keep_quarantine=args.quarantine is not None,
-        budget=Budget.of(args.memory),
-        shard_rows=args.shard_rows,
+        budget=Budget.of(args.memory or MEMORY_MB),
+        shard_rows=args.shard_rows or SHARD_ROWS,
         max_errors=args.max_errors,
         restart=args.restart,
     )
@@ -144,27 +160,6 @@ def _workers(
         return ProcessWorkers(args.bundle, digest, options, args.processes, args.fast)
     first = None if tiers is None else first_of(classifier.on(map), tiers, options)
     return ThreadWorkers(classifier, options, args.threads or os.cpu_count() or 1, first)
-
-
-def _check_outputs(args: argparse.Namespace, planned: Plan) -> None:
-    """Raise InputError for what cannot be written in the end, before any work is done."""
-    inputs = {Path(source.name).resolve() for source in planned.sources}
-    for name in ("output", "quarantine", "report"):
-        path = getattr(args, name)
-        if path is None:
-            continue
-        if path.is_dir():
-            raise InputError(f"--{name}", "is a folder; give the name of a file")
-        if not path.absolute().parent.is_dir():
-            raise InputError(f"--{name}", "its folder does not exist")
-        if path.resolve() in inputs or any(_covers(each, path) for each in args.inputs):
-            raise InputError(f"--{name}", "is one of the inputs, or would be in the next run")
-
-
-def _covers(name: str, path: Path) -> bool:
-    """Return whether a folder or a glob that is read takes a path in, too."""
-    source, target = Path(name).absolute(), path.absolute()
-    return target.is_relative_to(source) if source.is_dir() else fnmatch(str(target), str(source))
 
 
 def _tell(args: argparse.Namespace, one: Run, progress: Progress, classifier: Classifier) -> None:

@@ -20,7 +20,7 @@ _EPILOG = """exit codes:
   3    bundle broken
   4    done, and records were rejected: they are in the quarantine file
   5    more records rejected than --max-errors allows
-  6    disk full or not writable, or a worker process lost
+  6    disk full or not writable, a worker process lost, or an engine gave the run up
   130, 143   stopped by SIGINT, SIGTERM
 After 5, 6, 130, 143 and after a crash the same command goes on where it was."""
 
@@ -38,11 +38,16 @@ def batch_parser() -> argparse.ArgumentParser:
         "inputs", nargs="+", metavar="INPUT", help="files, folders, globs, - for standard input"
     )
     parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="OUT", help="the file to make"
+        "-o",
+        "--output",
+        required=True,
+        metavar="OUT",
+        help="the file to make; with --engine a folder of Parquet files, or its address",
     )
     _add_reading(parser.add_argument_group("reading"))
     _add_result(parser.add_argument_group("result"))
     _add_work(parser.add_argument_group("work"))
+    _add_engine(parser.add_argument_group("engine"))
     return parser
 
 
@@ -96,14 +101,19 @@ def _add_result(group: argparse._ArgumentGroup) -> None:
         help="a student of the bundle (critech distill) tells the texts that surely have nothing; "
         "the full model looks at the rest",
     )
-    group.add_argument("--bundle", type=Path, metavar="DIR", help="bundle folder")
+    group.add_argument(
+        "--bundle", metavar="DIR", help="bundle folder; for --engine also its address"
+    )
     group.add_argument("--report", type=Path, metavar="FILE", help="HTML report, one file")
 
 
 def _add_work(group: argparse._ArgumentGroup) -> None:
     lanes = group.add_mutually_exclusive_group()
     lanes.add_argument(
-        "--threads", type=count_argument, metavar="N", help="threads; one for each processor"
+        "--threads",
+        type=count_argument,
+        metavar="N",
+        help="threads; one for each processor. With --engine those of a worker; 1",
     )
     lanes.add_argument(
         "--processes", type=count_argument, metavar="N", help="processes in place of threads"
@@ -111,14 +121,12 @@ def _add_work(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--memory",
         type=_megabytes,
-        default=MEMORY_MB,
         metavar="MB",
         help=f"what records and rows under way may take, beside the bundle; {MEMORY_MB}",
     )
     group.add_argument(
         "--shard-rows",
         type=count_argument,
-        default=SHARD_ROWS,
         metavar="N",
         help=f"records that are saved together; {SHARD_ROWS}",
     )
@@ -127,6 +135,30 @@ def _add_work(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--quiet", action="store_true", help="errors only")
     group.add_argument("--no-progress", action="store_true", help="plain lines in place of the bar")
+
+
+def _add_engine(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--engine",
+        choices=("local", "ray", "spark"),
+        default="local",
+        help="where to work: this machine, or a cluster, with the extra of that name; local. Ray "
+        "and Spark fill a folder, OUT, with Parquet files (part-*.parquet, and _rejected/), and do "
+        "not take --fast, --processes, --memory, --max-errors, --quarantine, --report, --restart, "
+        "--format-in, --encoding, --no-progress and standard input",
+    )
+    group.add_argument(
+        "--workers",
+        type=count_argument,
+        metavar="N",
+        help="workers on Ray; as many as there is room for",
+    )
+    group.add_argument(
+        "--partitions",
+        type=count_argument,
+        metavar="N",
+        help="tasks on Spark that the work is spread over; 8 for each core",
+    )
 
 
 def _count(value: str) -> int:

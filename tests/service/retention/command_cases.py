@@ -78,6 +78,13 @@ CASES: dict[str, list[Case] | None] = {
         case("gold-cut.jsonl -o made.jsonl"),
         case("dump.jsonl -o made.jsonl --field TEXT"),
         case("dump.jsonl -o made.jsonl --layout TEXT", 2),
+        case("dump.jsonl -o parts --engine TEXT", 2),
+        case("dump.jsonl -o parts --engine ray --memory 256"),
+        case("dump.jsonl -o parts --engine ray --workers TEXT", 2),
+        case("dump.jsonl -o parts --engine spark --format-in jsonl"),
+        case("dump.jsonl -o parts --engine spark --field TEXT"),
+        case("dump.jsonl -o parts --engine ray --field text=WORD"),
+        case("dump.jsonl -o text.txt --engine ray"),
         case("dump.jsonl -o made.jsonl --fast WORD"),
     ],
     "classify": [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from critech.batch.engines.addresses import opened
 from critech.classifier import Classifier
 
 
@@ -14,9 +15,7 @@ def load_classifier(bundle: str | None, threads: int) -> Classifier:
     A copy is removed once it is loaded."""
     if bundle is None or "://" not in bundle:
         return Classifier.load(bundle, threads)
-    from fsspec.core import url_to_fs
-
-    fs, path = url_to_fs(bundle)
+    fs, path = opened("bundle", bundle)
     with tempfile.TemporaryDirectory(prefix="critech-bundle-") as folder:
         copy = Path(folder) / "bundle"
         fs.get(path.rstrip("/") + "/", f"{copy}/", recursive=True)

@@ -12,13 +12,14 @@ from critech.batch.columns import arrow, flat_rows, flat_schema, nested_schema, 
 from critech.batch.engines.bundles import load_classifier
 from critech.batch.engines.parts import Finished, Parts
 from critech.batch.engines.sources import blocks, read_source, unpack
+from critech.batch.errors import StorageError
 from critech.batch.reading import FieldMapping
 from critech.batch.reading.mapping import resolve
 from critech.batch.records import Rejected
 from critech.batch.rows import RowOptions, check_options
 from critech.batch.tables import classify_items, table_of_outcomes
 from critech.classifier import Classifier
-from critech.errors import BundleError, CritechError
+from critech.errors import BundleError
 from critech.frames import items_of_frame
 
 if TYPE_CHECKING:
@@ -47,12 +48,16 @@ class Job:
 
     def begun(self) -> tuple[Job, Finished]:
         """Return the job with the digest of the bundle that the driver sees, and what is finished
-        already. Raise CritechError for wrong options, a broken bundle, and a folder that holds
-        the output of another job."""
+        already. Raise CritechError for wrong options, a broken bundle, and a folder that cannot
+        be written or holds the output of another job."""
         with self.load(self.bundle, 1) as classifier:
             check_options(classifier, self.options)
             digest = classifier.model.digest
-        return dataclasses.replace(self, digest=digest), Parts(self.out).begin(self._kind(digest))
+        try:
+            finished = Parts(self.out).begin(self._kind(digest))
+        except OSError as error:
+            raise StorageError(self.out, error.strerror or type(error).__name__) from error
+        return dataclasses.replace(self, digest=digest), finished
 
     def _kind(self, digest: str) -> dict[str, Any]:
         """Return what all runs that fill one folder share, as JSON gives it back."""
@@ -60,7 +65,7 @@ class Job:
         return {
             "bundle": digest,
             "layout": self.layout,
-            "mapping": None if self.mapping is None else str(self.mapping),
+            "mapping": None if self.mapping is None else dataclasses.asdict(self.mapping),
             **dataclasses.asdict(self.options),
             "taxonomies": None if taxonomies is None else list(taxonomies),
         }
@@ -132,14 +137,6 @@ def rejected_table(rejected: Sequence[Rejected]) -> pa.Table:
     """Return place, id and reason of each record that gave no row; no word of it."""
     names = ["source", "record", "id", "error", "error_message"]
     return table_of_outcomes(rejected).select(names)
-
-
-def failed(engine: str, error: Exception) -> CritechError:
-    """Return what is told of a run that an engine gave up; its own words stay in its logs."""
-    kind = type(error).__name__
-    return CritechError(
-        f"the run on {engine} failed ({kind}): its log says why; run it again to go on"
-    )
 
 
 @lru_cache(maxsize=1)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from critech.batch.columns import arrow
+from critech.batch.engines.addresses import opened
 from critech.errors import CritechError
 
 if TYPE_CHECKING:
@@ -76,9 +77,7 @@ class Parts:
     """The output folder, on a local or shared disk or, by fsspec, in object storage."""
 
     def __init__(self, out: str) -> None:
-        from fsspec.core import url_to_fs
-
-        self._fs, self._root = url_to_fs(out)
+        self._fs, self._root = opened("output", out)
         self._is_local = "file" in self._protocols()
 
     def begin(self, job: Mapping[str, Any]) -> Finished:
@@ -115,6 +114,10 @@ class Parts:
         found = [pq.read_table(self._open(path)) for path in self._files(rejected)]
         order = [("source", "ascending"), ("record", "ascending")]
         return arrow().concat_tables(found).sort_by(order) if found else None
+
+    def has_rejected(self) -> bool:
+        """Return whether any run into the folder rejected a record."""
+        return bool(self._files(rejected=True))
 
     def _finished_parts(self) -> Iterable[list[Place]]:
         import pyarrow.parquet as pq

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from critech.batch.columns import arrow
-from critech.batch.engines.job import Counts, Job, Summary, Worker, failed
+from critech.batch.engines.job import Counts, Job, Summary, Worker
 from critech.batch.engines.parts import Finished
 from critech.batch.engines.sources import expand
+from critech.batch.errors import EngineError
 from critech.batch.rows import RowOptions
 from critech.errors import CritechError
 
@@ -50,7 +51,7 @@ def run(
         for row in data.iter_rows():
             counts += Counts(row["rows"], row["rejected"])
     except ray.exceptions.RayError as error:
-        raise failed("Ray", error) from error
+        raise EngineError("Ray", error) from error
     return Summary(counts.rows, counts.rejected, len(finished))
 
 

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from critech.batch.columns import arrow
-from critech.batch.engines.job import Counts, Job, Summary, failed, worker_of
+from critech.batch.engines.job import Counts, Job, Summary, worker_of
 from critech.batch.engines.parts import Finished
 from critech.batch.engines.sources import expand
+from critech.batch.errors import EngineError
 from critech.batch.rows import RowOptions
 from critech.errors import CritechError
 
@@ -55,7 +56,7 @@ def run(
     try:
         ((n_rows, n_rejected),) = done.collect()
     except _spark_error() as error:
-        raise failed("Spark", error) from error
+        raise EngineError("Spark", error) from error
     return Summary(n_rows or 0, n_rejected or 0, len(finished))
 
 

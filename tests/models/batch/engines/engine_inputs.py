@@ -12,14 +12,19 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from critech import Classification, Classifier, Document
 from critech.batch.engines.bundles import load_classifier
 from critech.batch.engines.job import Load
+from critech.batch.engines.parts import Parts
 from critech.batch.reading import read
 from critech.batch.records import Rejected
 from critech.batch.rows import Row, RowOptions
 from critech.batch.tables import classify_items
 from critech.classifier import Options
+from critech.cli import main
+from critech.commands.batch import EXIT_REJECTED
 
 TEXTS = [
     "A scramjet engine with an isolator duct and {} strut injectors.",
@@ -90,3 +95,15 @@ def places(rows: Iterable[Row | Rejected]) -> list[tuple[Any, Any]]:
         else (one["source"], one["record"])
         for one in rows
     ]
+
+
+def check_the_command(folder: Path, *engine: str) -> None:
+    """Compare ``critech batch`` with an engine and without, and run the former twice."""
+    inputs, line = write_inputs(folder), ["--screen", "--top-k", "3", "--quiet"]
+    here, there = folder / "here.parquet", folder / "there"
+    assert main(["batch", *inputs, "-o", str(here), *line]) == EXIT_REJECTED
+    for _ in range(2):
+        assert main(["batch", *inputs, "-o", str(there), *line, *engine]) == EXIT_REJECTED
+        found = Parts(str(there))
+        assert found.tables().equals(pq.read_table(here))
+        assert found.tables(rejected=True).num_rows == 2 * 2

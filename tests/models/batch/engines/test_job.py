@@ -14,6 +14,7 @@ from critech.batch.engines.bundles import load_classifier
 from critech.batch.engines.job import Counts, Job, Worker
 from critech.batch.engines.parts import Finished, Parts
 from critech.batch.engines.sources import expand, read_source, unpack
+from critech.batch.errors import StorageError
 from critech.batch.reading import FieldMapping
 from critech.batch.rows import RowOptions
 from critech.bundle import default_path
@@ -111,6 +112,28 @@ def test_another_mapping_is_another_job(job: Job) -> None:
     job.begun()
     with pytest.raises(CritechError, match="different mapping"):
         dataclasses.replace(job, mapping=FieldMapping(text="abstract")).begun()
+
+
+def test_a_field_left_out_is_another_job(job: Job) -> None:
+    one = dataclasses.replace(job, mapping=FieldMapping(text="abstract"))
+    one.begun()
+    assert one.begun()[1] == Finished()
+    with pytest.raises(CritechError, match="different mapping"):
+        dataclasses.replace(job, mapping=FieldMapping(text="abstract", claims="")).begun()
+
+
+def test_an_output_that_cannot_be_made_is_told(job: Job, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match=r"file/out: Not a directory; when that is mended"):
+        dataclasses.replace(job, out=str(tmp_path / "file" / "out")).begun()
+
+
+@pytest.mark.parametrize("address", ["no-such-kind://bucket/out", "hdfs3x://a"])
+def test_an_address_of_an_unknown_kind_is_told(address: str, job: Job) -> None:
+    with pytest.raises(InputError, match="output: fsspec cannot read this kind of address"):
+        dataclasses.replace(job, out=address).begun()
+    with pytest.raises(InputError, match="bundle: fsspec cannot read this kind of address"):
+        load_classifier(address, 1)
 
 
 def test_inputs_by_address(tmp_path: Path) -> None:

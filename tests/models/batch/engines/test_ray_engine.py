@@ -6,7 +6,16 @@ from pathlib import Path
 import engine_inputs
 import pyarrow as pa
 import pytest
-from engine_inputs import BLOCK_ROWS, OPTIONS, TEXTS, dying, local, places, write_inputs
+from engine_inputs import (
+    BLOCK_ROWS,
+    OPTIONS,
+    TEXTS,
+    check_the_command,
+    dying,
+    local,
+    places,
+    write_inputs,
+)
 
 from critech import Classifier
 from critech.batch.engines.parts import Parts
@@ -68,3 +77,11 @@ def test_a_table_in_memory(classifier: Classifier, tmp_path: Path) -> None:
     (row,) = Parts(str(tmp_path)).tables().to_pylist()
     record = Record(Position("frame", 0), TEXTS[0], "A", "T")
     assert [row] == classify_records(classifier, [record], OPTIONS)
+
+
+def test_the_command_gives_the_rows_of_one_machine(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    check_the_command(tmp_path, "--engine", "ray", "--workers", "1", "--shard-rows", "5")
+    said = "".join(capfd.readouterr())
+    assert not [text for text in TEXTS if text[:12] in said]

@@ -9,7 +9,16 @@ from typing import Any
 import engine_inputs
 import pyarrow as pa
 import pytest
-from engine_inputs import BLOCK_ROWS, OPTIONS, TEXTS, dying, local, places, write_inputs
+from engine_inputs import (
+    BLOCK_ROWS,
+    OPTIONS,
+    TEXTS,
+    check_the_command,
+    dying,
+    local,
+    places,
+    write_inputs,
+)
 
 from critech import Classifier
 from critech.batch.engines.parts import Parts
@@ -75,3 +84,12 @@ def test_a_table_in_memory(classifier: Classifier, session: Any, tmp_path: Path)
     (row,) = Parts(str(tmp_path)).tables().to_pylist()
     record = Record(Position("frame", 0), TEXTS[0], "A", "T")
     assert [row] == classify_records(classifier, [record], OPTIONS)
+
+
+@pytest.mark.usefixtures("session")
+def test_the_command_gives_the_rows_of_one_machine(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    check_the_command(tmp_path, "--engine", "spark", "--partitions", "1")
+    said = "".join(capfd.readouterr())
+    assert not [text for text in TEXTS if text[:12] in said]
