@@ -32,7 +32,7 @@ $(VENV)/.java: | $(BIN)/python
 	touch $@
 
 test: $(VENV)/.dev $(VENV)/.java chromium  ## install, then pass every test
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 # The page's tests need a browser and are skipped, with the reason, where there is none.
 chromium:

@@ -6,9 +6,12 @@ import json
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 from marked_texts import LASER, ROCKET, marked_text
 
+from critech.batch.fast import certificate_lines
+from critech.cascade.certificate import Certificate, certify
 from critech.cascade.folder import CERTIFICATE, STUDENT
 from critech.cascade.judging import read_tokens
 from critech.classifier import Classifier
@@ -172,3 +175,31 @@ def test_a_sample_needs_words_about_it(distilled: Path, capsys: pytest.CaptureFi
     argv = ["distill", str(distilled / "sample.jsonl"), "--out", str(distilled / "x")]
     assert main([*argv, "--population", " "]) == 1
     assert "--population: is empty" in capsys.readouterr().err
+
+
+def test_too_small_a_sample_is_refused_before_any_work(
+    distilled: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "few.jsonl").write_text(rows(597, 1), encoding="utf-8")
+    argv = ["distill", str(tmp_path / "few.jsonl"), "--out", str(tmp_path / "x")]
+    assert main([*argv, "--population", "few"]) == 1
+    assert "a sample of 597 texts" in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
+
+
+def test_no_certificate_says_what_it_takes() -> None:
+    rng = np.random.default_rng(4)
+    has_any = np.arange(500)[:, None] < 12
+    entries = certify([TAXONOMY], rng.normal(size=(500, 1)).astype(np.float32), has_any)
+    certificate = Certificate(entries, "m", "s", "few texts", "c")
+    assert list(certificate_lines(certificate, None))[1] == (
+        f"  {TAXONOMY}: no certificate; 12 of 500 texts had a label, and it takes at least 299"
+    )
+
+
+def test_a_corpus_that_is_not_there_is_named(
+    distilled: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    argv = ["distill", str(distilled / "sample.jsonl"), "--out", str(tmp_path / "x")]
+    assert main([*argv, "--population", "p", "--corpus", str(tmp_path / "none")]) == 1
+    assert "--corpus: " in capsys.readouterr().err

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from critech.batch.rows import First, RowOptions
 from critech.batch.tiered import student_row
-from critech.cascade.certificate import Certificate
+from critech.cascade.certificate import Certificate, Entry, positives_needed
 from critech.cascade.folder import CERTIFICATE, Tiers, digest_of, need_certificates, read_tiers
 from critech.cascade.judging import Judge
 from critech.classifier import Classifier
@@ -46,12 +46,21 @@ def certificate_lines(
     yield f"fast: certified on {certificate.population}"
     for entry in certificate.entries:
         if taxonomies is None or entry.taxonomy in taxonomies:
-            yield (
-                f"  {entry.taxonomy}: keeps {entry.kept} of {entry.n} texts with a label, at least "
-                f"{entry.lower_bound:.2%} with {certificate.confidence:.0%} confidence; "
-                f"{entry.passed / max(entry.n_texts, 1):.1%} of {entry.n_texts} texts go on to the "
-                "full model"
-            )
+            yield f"  {entry.taxonomy}: {_in_words(entry, certificate)}"
+
+
+def _in_words(entry: Entry, certificate: Certificate) -> str:
+    if entry.cutoff is None:
+        needed = positives_needed(certificate.target, certificate.confidence)
+        return (
+            f"no certificate; {entry.n} of {entry.n_texts} texts had a label, and it takes at "
+            f"least {needed}"
+        )
+    return (
+        f"keeps {entry.kept} of {entry.n} texts with a label, at least {entry.lower_bound:.2%} "
+        f"with {certificate.confidence:.0%} confidence; {entry.passed / entry.n_texts:.1%} of "
+        f"{entry.n_texts} texts go on to the full model"
+    )
 
 
 def _asked(classifier: Classifier, options: RowOptions) -> tuple[str, ...]:

@@ -79,6 +79,11 @@ class Certificate:
         return found
 
 
+def positives_needed(target: float = TARGET, confidence: float = CONFIDENCE) -> int:
+    """Return how many texts with a label, all kept, it takes at least to show the target."""
+    return math.ceil(math.log(1 - confidence) / math.log(target))
+
+
 def certify(
     taxonomies: Sequence[str],
     logits: FloatArray,

@@ -12,12 +12,14 @@ import torch
 from critech.batch.fast import certificate_lines
 from critech.batch.reading import FieldMapping, read
 from critech.bundle import read_bundle
+from critech.cascade.certificate import positives_needed
 from critech.cascade.folder import digest_of, write_tiers
 from critech.classifier import Classifier
 from critech.commands.arguments import Parser, count_argument
 from critech.errors import InputError
 from critech_labels.taxonomy import label_order
-from critech_training.corpus import default_corpus_dir, load_corpus, split
+from critech_training.commands.arguments import corpus_records
+from critech_training.corpus import default_corpus_dir, split
 from critech_training.distill import DistillConfig, teach, token_table
 from critech_training.distill_sample import certificate_of, documents_of, sampled, told
 
@@ -35,12 +37,18 @@ def run(argv: Sequence[str]) -> int:
     config = DistillConfig()
     mapping = FieldMapping.parse(args.field)
     sample = sampled(read(args.inputs, mapping), args.limit, config.seed)
-    if len(sample) < 2:
-        raise InputError("INPUT", "has fewer than 2 records with a text")
+    least = 2 * positives_needed()
+    if len(sample) < least:
+        raise InputError(
+            "INPUT",
+            f"gives a sample of {len(sample)} texts; half of them make the certificate, which takes "
+            f"at least {least // 2} with a label",
+            least,
+        )
     documents = documents_of(sample)
     with Classifier.load(args.bundle) as classifier:
         labels = label_order(classifier.bundle.taxonomies)
-        fit_part, _ = split(load_corpus(args.corpus, labels))
+        fit_part, _ = split(corpus_records(args.corpus, labels))
         taught = [*documents_of(fit_part), *documents[::2]]
         teaching = told(classifier, taught, _progress("to teach with"))
         public = [ids for ids in teaching.ids[: len(fit_part)] if ids is not None]
@@ -52,6 +60,8 @@ def run(argv: Sequence[str]) -> int:
     write_tiers(args.out, student, found)
     for line in certificate_lines(found, None):
         print(line)
+    if not any(entry.cutoff is not None for entry in found.entries):
+        raise InputError("INPUT", "has too few texts with a label for any certificate: take more")
     return 0
 
 

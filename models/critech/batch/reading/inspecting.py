@@ -20,7 +20,7 @@ from critech.batch.reading.sources import Source, sources
 from critech.batch.reading.streams import HEAD, StreamError, faults_named, needed, unpacked
 from critech.errors import InputError
 
-UNKNOWN = "unknown format; give it with --format"
+UNKNOWN = "unknown format; give it with --format-in"
 MAX_NOTES = 3
 LATER = "columns are judged when reading starts"
 
