@@ -41,7 +41,7 @@ def run(argv: Sequence[str]) -> int:
     if len(sample) < least:
         raise InputError(
             "INPUT",
-            f"gives a sample of {len(sample)} texts; half of them make the certificate, which takes "
+            f"gives a sample of {len(sample)} texts: half of it makes the certificate, which takes "
             f"at least {least // 2} with a label",
             least,
         )
