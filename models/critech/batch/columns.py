@@ -36,6 +36,7 @@ FLAT = (
     "decision",
     "calibrated",
     "verdict",
+    "verdict_reasons",
     "tier",
     "bundle",
 )
@@ -55,18 +56,26 @@ def flat_rows(row: Row, titles: Titles) -> list[dict[str, Any]]:
     """Return the flat rows of a nested one, keys in the order of ``FLAT``: taxonomies in order,
     labels highest score first, a sub-item after its category. ``warnings`` are their codes with a
     blank between them, ``label`` is the id of ``code`` within the taxonomy, ``parent`` the code of
-    the category of a sub-item. The labels are those that the nested row shows."""
+    the category of a sub-item; ``verdict_reasons`` are codes of reasons, each with its field, as in
+    ``rule_without_text:21``. The labels are those that the nested row shows."""
     common = {
         **{name: row[name] for name in FLAT[:6]},
         "warnings": " ".join(warning["code"] for warning in row["warnings"]),
     }
     ends = {
         "verdict": None if row["screening"] is None else row["screening"]["verdict"],
+        "verdict_reasons": None if row["screening"] is None else _reasons(row["screening"]),
         "tier": row["tier"],
         "bundle": row["bundle"],
     }
     found = [{**common, **label, **ends, "tier": tier} for label, tier in _flagged(row, titles)]
     return found or [{**common, **dict.fromkeys(FLAT[7:17]), **ends}]
+
+
+def _reasons(screening: Mapping[str, Any]) -> str:
+    """Return the codes of a verdict's reasons, each with its field, a blank between them."""
+    found = [(one["code"], one["field"]) for one in screening["reasons"]]
+    return " ".join(code if field is None else f"{code}:{field}" for code, field in found)
 
 
 def _flagged(row: Row, titles: Titles) -> Iterator[tuple[dict[str, Any], str]]:
@@ -154,6 +163,7 @@ def flat_schema() -> pa.Schema:
             pa.field("decision", pa.string()),
             pa.field("calibrated", pa.bool_()),
             pa.field("verdict", pa.string()),
+            pa.field("verdict_reasons", pa.string()),
             *_origin(pa),
         ]
     )

@@ -71,10 +71,12 @@ class Progress(Watcher):
         """Tell how much of the input is passed over, from time to time."""
         self._sometimes(lambda: self.say(f"{items} records were done before"))
 
-    def begun(self, tally: Tally) -> None:
+    def begun(self, tally: Tally, finished: bool) -> None:
         """Tell what earlier runs have done."""
         self.rate.begin(tally.records)
-        if tally.records:
+        if finished:
+            self.say(f"an earlier run did all {tally.records} records: nothing is left to do")
+        elif tally.records:
             self.say(f"going on after {tally.records} records of an earlier run")
 
     def counted(self, tally: Tally) -> None:

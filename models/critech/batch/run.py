@@ -78,7 +78,7 @@ class Run:
             self._prepare(journal)
             rest = iter(items)
             self._check_input(journal, rest)
-            self._watcher.begun(self.tally)
+            self._watcher.begun(self.tally, journal.finished is not None)
             if journal.finished is None:
                 self._check_errors()
                 self._classify(journal, rest)

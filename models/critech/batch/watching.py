@@ -14,7 +14,7 @@ class Watcher:
     def skipped(self, items: int) -> None:
         """So many items of the input are done already and unchanged."""
 
-    def begun(self, tally: Tally) -> None:
+    def begun(self, tally: Tally, finished: bool) -> None:
         """Work begins; ``tally`` is what earlier runs have done."""
 
     def counted(self, tally: Tally) -> None:

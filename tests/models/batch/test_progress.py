@@ -36,7 +36,7 @@ def test_plain_lines_when_not_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Non
     stream = io.StringIO()
     monkeypatch.setattr(Plain, "seconds", 0.0)
     with progress_for(False, False, lambda: 40, stream) as progress:
-        progress.begun(Tally())
+        progress.begun(Tally(), False)
         progress.counted(Tally(rows=3, flagged=2, rejected=Counter(no_text=1)))
     assert "4 of 40 records, " in stream.getvalue()
     assert "1 rejected, 2 flagged" in stream.getvalue()
@@ -48,21 +48,21 @@ def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("critech.batch.progress.Bar.seconds", 0.0)
     stream = Terminal()
     with progress_for(False, False, lambda: 40, stream) as progress:
-        progress.begun(Tally(rows=1))
+        progress.begun(Tally(rows=1), False)
         progress.counted(Tally(rows=3, flagged=2))
     assert "going on after 1 records" in stream.getvalue()
     assert "3/40" in stream.getvalue()
     assert "2 flagged" in stream.getvalue()
     plain = Terminal()
     with progress_for(False, True, lambda: None, plain) as progress:
-        progress.begun(Tally(rows=1))
+        progress.begun(Tally(rows=1), False)
     assert plain.getvalue() == "going on after 1 records of an earlier run\n"
 
 
 def test_quiet_says_nothing() -> None:
     stream = Terminal()
     with progress_for(True, False, lambda: None, stream) as progress:
-        progress.begun(Tally(rows=1))
+        progress.begun(Tally(rows=1), False)
         progress.verified(1)
         progress.counted(Tally(rows=3))
     assert stream.getvalue() == ""

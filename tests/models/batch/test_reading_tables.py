@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from critech.batch.reading import FieldMapping, Limits, plan, read
+from critech.batch.reading.fields import date_of
 from critech.batch.reading.limits import DEFAULT_LIMITS
 from critech.batch.records import Position, Record, Rejected
 from critech.errors import InputError
@@ -218,3 +219,26 @@ def test_the_plan_shows_columns_and_guesses(tmp_path: Path) -> None:
         f"{path}: jsonl; id=publication_number title=title text=abstract claims=claims "
         "language=lang ipc=ipc filing_date=filing_date"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "date"),
+    [
+        ("20240131", "2024-01-31"),
+        (" 2024/1/3 ", "2024-01-03"),
+        ("2024-01-31T10:00:00Z", "2024-01-31"),
+        ("2024年3月1日", "2024-03-01"),
+        ("２０２４年３月１日", "2024-03-01"),
+        ("令和6年1月3日", "2024-01-03"),
+        ("令和元年5月1日", "2019-05-01"),
+        ("平成31年4月30日", "2019-04-30"),
+        ("昭和63年12月31日", "1988-12-31"),
+        ("2024-02-30", None),
+        ("24年1月1日", None),
+        ("元年1月1日", None),
+        ("1.4.2020", None),
+    ],
+)
+def test_dates_as_offices_write_them(text: str, date: str | None) -> None:
+    found = date_of(text)
+    assert (found and found.isoformat()) == date

@@ -138,5 +138,8 @@ def test_both_layouts_fit_their_schemas(classifier: Classifier) -> None:
         flagged = {f["label"] for f in mine if f["label"]}
         assert flagged == {*row["assigned"], *row["possible"]}
         assert all(list(one) == list(FLAT) for one in mine)
+        reasons = [(one["code"], one["field"]) for one in row["screening"]["reasons"]]
+        told = " ".join(code if field is None else f"{code}:{field}" for code, field in reasons)
+        assert {f["verdict_reasons"] for f in mine} == {told}
     hinge = [f for f in flat if f["source"] == "b.csv"]
     assert [(f["label"], f["score"], f["warnings"]) for f in hinge] == [(None, None, "")]

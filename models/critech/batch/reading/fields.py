@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Literal
 
@@ -11,7 +12,16 @@ from critech.batch.reading.limits import Limits
 from critech.batch.records import Position, Record, Rejected
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
-_DATE = re.compile(r"(\d{4})([-/.]?)(\d{2})\2(\d{2})(?:[T ].*)?", re.ASCII | re.DOTALL)
+_DATES = (
+    re.compile(r"(\d{4})(\d{2})(\d{2})(?:[T ].*)?", re.ASCII | re.DOTALL),
+    re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[T ].*)?", re.ASCII | re.DOTALL),
+    re.compile(r"(\d{4}|(?:令和|平成|昭和)(?:\d{1,2}|元))年(\d{1,2})月(\d{1,2})日", re.ASCII),
+)
+_BAD_DATE = (
+    "filing_date: expected a date as YYYY-MM-DD, YYYYMMDD or YYYY年M月D日; --field filing_date= "
+    "leaves the column out"
+)
+_ERAS = {"令和": 2018, "平成": 1988, "昭和": 1925}  # the year before the first
 _BETWEEN_SYMBOLS = re.compile(r"[;,|\n\u3001]")
 _LANGUAGES: dict[str, Literal["en", "ja"]] = {
     **dict.fromkeys(("en", "eng", "english"), "en"),
@@ -60,14 +70,23 @@ def language_of(value: object) -> Literal["en", "ja"] | None:
 
 
 def date_of(value: str) -> dt.date | None:
-    """Return the date written as ``20240131``, ``2024-01-31`` or with a time after it."""
-    match = _DATE.fullmatch(value.strip())
+    """Return the date written as ``20240131``, ``2024-01-31``, ``2024/1/31``, with a time after it,
+    ``2024年1月31日`` or ``令和6年1月31日``; None for any other."""
+    text = unicodedata.normalize("NFKC", value.strip())
+    match = next((found for one in _DATES if (found := one.fullmatch(text))), None)
     if match is None:
         return None
     try:
-        return dt.date(int(match[1]), int(match[3]), int(match[4]))
+        return dt.date(_year(match[1]), int(match[2]), int(match[3]))
     except ValueError:
         return None
+
+
+def _year(text: str) -> int:
+    before = _ERAS.get(text[:2])
+    if before is None:
+        return int(text)
+    return before + (1 if text[2:] == "元" else int(text[2:]))
 
 
 def _clean(text: str) -> str:
@@ -133,10 +152,10 @@ def _date(value: object) -> dt.date | None:
         return value
     text = str(value) if isinstance(value, int) and 0 < value < 10**8 else value
     if not isinstance(text, str):
-        raise BadRecordError("bad_date", "filing_date: expected a date as YYYY-MM-DD or YYYYMMDD")
+        raise BadRecordError("bad_date", _BAD_DATE)
     if not text.strip():
         return None
     date = date_of(text)
     if date is None:
-        raise BadRecordError("bad_date", "filing_date: expected a date as YYYY-MM-DD or YYYYMMDD")
+        raise BadRecordError("bad_date", _BAD_DATE)
     return date
