@@ -171,7 +171,8 @@ def test_two_keys_are_refused(client: TestClient) -> None:
     assert presented([(b"x-api-key", b"a"), (b"x-api-key", b"b\xff")]) == {"a", "bÿ"}
 
 
-@pytest.mark.parametrize("token", ["", "ck_", "ck_x_y", "x" * 5000, "ck_" + "é" * 12, WRONG + "\t"])
+@pytest.mark.parametrize("token", ["", "ck_", "ck_x_y", "x" * 5000, "ck_" + "é" * 12, WRONG + "\t"],
+                         ids=["empty", "cut", "short", "long", "accents", "tab"])  # fmt: skip
 def test_what_is_no_key(client: TestClient, token: str) -> None:
     answer = client.get("/v1/model", headers={b"X-API-Key": token.encode("latin-1")})
     is_problem(answer, 401)

@@ -57,6 +57,8 @@ def test_rows_stream_into_a_table_that_can_be_sorted_filtered_and_saved(
     assert page.inner_text("#counts").startswith("54 " if language == "en" else "54行")
     assert page.locator("table.dump tbody tr").count() == 50
     assert page.locator("tr.error").count() == 1
+    why = "It has no text." if language == "en" else "本文がありません。"
+    assert why in page.inner_text("tr.error")
     page.click("#next")
     assert page.locator("table.dump tbody tr").count() == 4
     page.click("#sort-jp-secret-patent-25")

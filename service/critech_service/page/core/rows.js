@@ -28,14 +28,14 @@ export async function inspected(file) {
   return { encoding, kind: "csv", separator, columns, mapping: Object.fromEntries(guess) };
 }
 
-/** Yield `{row, document, read}`: the number of the row from 1, the document as the service takes
- * it, or null where the row is none, and how many bytes of the file were read. */
+/** Yield `{row, document, why, read}`: the number of the row from 1, the document as the service takes
+ * it, or null where the row is none and `why` (`json`, `text`), and how many bytes of the file were read. */
 export async function* documents(file, found) {
   let row = 0;
   const records = found.kind === "csv" ? csvRecords(file, found) : jsonRecords(file, found);
   for await (const [record, read] of records) {
     row += 1;
-    yield { row, document: record, read };
+    yield { row, ...record, read };
   }
 }
 
@@ -89,9 +89,9 @@ function fromJson(line) {
   try {
     value = JSON.parse(line);
   } catch {
-    return null;
+    return { document: null, why: "json" };
   }
-  if (value === null || typeof value !== "object") return null;
+  if (value === null || typeof value !== "object") return { document: null, why: "json" };
   const words = (one) => (typeof one === "string" ? one : typeof one === "number" ? String(one) : "");
   const ipc = Array.isArray(value.ipc) ? value.ipc.map(words) : symbols(words(value.ipc));
   return asDocument(words(value.text ?? value.abstract), words(value.title), words(value.id), ipc);
@@ -102,5 +102,5 @@ function asDocument(text, title, id, ipc) {
   if (title && text) found.title = wellFormed(title);
   if (id) found.id = wellFormed(id);
   if (ipc.length) found.ipc = ipc;
-  return found.text ? found : null;
+  return found.text ? { document: found } : { document: null, why: "text" };
 }

@@ -2,14 +2,21 @@
 
 const RANK = { assigned: 2, possible: 1, not_assigned: 0 };
 
-/** Return the row of the table for an answer line; `error` is a status where there is no result. */
+/** Return the row of the table for an answer line; `error` is a status where there is no result,
+ * `known` or `why` says what is wrong: what the page found, or what the service said. */
 export function kept(row, answer) {
   const { id = "", title = "" } = row.document ?? {};
-  const base = { row: row.row, id, title: title.slice(0, 300), language: null, lists: {}, rank: -1 };
-  if (!answer?.result) return { ...base, error: String(answer?.status ?? 400) };
+  const base = { row: row.row, id, title: title.slice(0, 300), language: null, lists: {}, rank: -1, why: "", known: row.why ?? null };
+  if (!answer?.result) return { ...base, error: String(answer?.status ?? 400), why: reason(answer) };
   const lists = Object.fromEntries(answer.result.taxonomies.map((one) => [one.id, summary(one.labels)]));
   const rank = Math.max(...Object.values(lists).map((one) => RANK[one.decision] ?? 0), 0);
   return { ...base, language: answer.result.language, lists, rank, error: null };
+}
+
+/** Return what the service says is wrong: it names fields and limits and never repeats a text. */
+function reason(answer) {
+  const fields = (answer?.errors ?? []).map((one) => `${one.field}: ${one.message}`);
+  return fields.join("; ") || (answer?.detail ?? "");
 }
 
 function summary(labels) {

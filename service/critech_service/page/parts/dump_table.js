@@ -110,12 +110,22 @@ function heading(t, { order }, name, update) {
 
 function line({ t, pick }, row, lists) {
   const cells = row.error
-    ? h("td", { colspan: lists.length }, t("dump.error", { status: row.error }))
+    ? h("td", { colspan: lists.length }, t("dump.error", { status: row.error }), " ", row.known ? t(`dump.why.${row.known}`) : h("span", { lang: "en" }, data(row.why)))
     : lists.map((id) => best(t, pick, row.lists[id]));
   return h("tr", { class: row.error ? "error" : null }, h("td", {}, row.row), h("td", {}, data(row.id)), h("td", {}, data(row.title)), cells);
 }
 
 function best(t, pick, found) {
   if (!found?.code || found.decision === "not_assigned") return h("td", { class: "none" }, "–");
-  return h("td", {}, `${found.code} `, pick(found.title), h("br"), h("strong", {}, score(found.score)), ` ${t(`decision.${found.decision}`)}`);
+  const others = [...found.assigned, ...found.possible].filter((code) => code !== found.code);
+  return h(
+    "td",
+    {},
+    `${found.code} `,
+    pick(found.title),
+    h("br"),
+    h("strong", {}, score(found.score)),
+    ` ${t(`decision.${found.decision}`)}`,
+    others.length ? [h("br"), t("dump.others", { codes: others.join(", ") })] : null,
+  );
 }
