@@ -81,6 +81,7 @@ class ModelDetailsOut(ModelOut):
     files: dict[str, FileOut]
     training: dict[str, Any] = Field(description="What the training run put down of itself.")
     metrics: dict[str, Any] = Field(description="Held-out metrics with sample sizes.")
+    card: str = Field(description="The bundle's own model card, Markdown.")
     screening: ScreeningModelOut | None
     certificate: CertificateOut
     taxonomies: list[TaxonomyRefOut]

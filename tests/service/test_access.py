@@ -100,7 +100,7 @@ CASES = [
     ("GET", "/v1/taxonomies/us-ecra-14/labels/01", {"classify", "screen", "admin"}),
     ("GET", "/openapi.json", {"classify", "screen", "admin"}),
     ("POST", "/v1/admin/anything", {"admin"}),
-    ("GET", "/v1/screen/review", {"screen"}),
+    ("GET", "/v1/screen/reviewing", {"screen"}),
     ("GET", "/v1", {"admin"}),
 ]
 

@@ -246,6 +246,7 @@ def test_openapi_examples_work_when_pasted(client: TestClient, path: str, name: 
 def test_openapi_lists_every_route(client: TestClient) -> None:
     assert set(client.get("/openapi.json").json()["paths"]) == {
         "/v1/classify", "/v1/classify/stream", "/v1/screen", "/v1/screen/review",
+        "/v1/screen/reviewing",
         "/v1/taxonomies", "/v1/taxonomies/{taxonomy_id}",
         "/v1/taxonomies/{taxonomy_id}/labels/{code}", "/v1/model", "/v1/crosswalk", "/healthz",
         "/v1/admin/reload", "/v1/admin/shadow",

@@ -53,7 +53,7 @@ def test_an_answer_names_its_records(client: TestClient) -> None:
 def test_a_verdict_is_overruled_accepted_and_corrected(
     client: TestClient, classifier: Classifier, tmp_path: Path
 ) -> None:
-    assert client.get("/v1/screen/review").json() == {"audit": True, "corrections": True}
+    assert client.get("/v1/screen/reviewing").json() == {"audit": True, "corrections": True}
     before = screened(client).json()["results"][0]["verdict"]
     judged = [
         {"label": FIELD, "judgement": "wrong"},
@@ -110,7 +110,7 @@ def test_a_review_of_another_form_writes_nothing(
 
 def test_without_a_log_there_is_no_review(classifier: Classifier, tmp_path: Path) -> None:
     with TestClient(create_app(Settings(corrections_file=tmp_path / "c"), classifier)) as client:
-        assert client.get("/v1/screen/review").json() == {"audit": False, "corrections": False}
+        assert client.get("/v1/screen/reviewing").json() == {"audit": False, "corrections": False}
         assert "x-audit-records" not in screened(client).headers
         assert client.post("/v1/screen/review", json=GIVEN).status_code == 404
 
@@ -120,7 +120,7 @@ def test_corrections_are_kept_only_where_the_operator_wants_them(
 ) -> None:
     body = {**GIVEN, "corrections": [{"label": FIELD, "judgement": "wrong"}]}
     with TestClient(create_app(settings(tmp_path), classifier)) as client:
-        assert client.get("/v1/screen/review").json() == {"audit": True, "corrections": False}
+        assert client.get("/v1/screen/reviewing").json() == {"audit": True, "corrections": False}
         screened(client)
         assert client.post("/v1/screen/review", json=body).status_code == 422
     assert len(records(tmp_path)) == 2

@@ -20,6 +20,7 @@ ROUTES: dict[str, Need] = {
     "/v1/classify/stream": Scope.CLASSIFY,
     "/v1/screen": Scope.SCREEN,
     "/v1/screen/review": Scope.SCREEN,
+    "/v1/screen/reviewing": Scope.SCREEN,
     "/metrics": Scope.METRICS,
     "/v1/admin/reload": Scope.ADMIN,
     "/v1/admin/shadow": Scope.ADMIN,

@@ -26,10 +26,12 @@ from critech_service.problems import (
 from critech_service.review_schemas import CorrectionIn, ReviewIn, ReviewingOut, ReviewOut
 
 PATH = "/v1/screen/review"
+# a path of its own: one path with two methods would name one of them in `Allow`
+PATH_STATE = "/v1/screen/reviewing"
 router = APIRouter(tags=["screening"])
 
 
-@router.get(PATH, summary="What a review can write to", response_model=ReviewingOut)
+@router.get(PATH_STATE, summary="What a review can write to", response_model=ReviewingOut)
 async def reviewing(request: Request) -> Response:
     """Return whether the audit log is on, and whether the operator keeps a corrections file."""
     state = request.app.state

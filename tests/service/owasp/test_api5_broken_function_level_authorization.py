@@ -59,9 +59,9 @@ def test_no_method_gets_around(keyed: TestClient, keys: Keys, method: str) -> No
 
 
 def test_what_is_not_listed_is_the_administrators(keyed: TestClient, keys: Keys) -> None:
-    for path in ("/v1/admin", "/v1/admin/reload", "/v1/anything", "/", "/v3", "/debug"):
+    for path in ("/v1/admin", "/v1/admin/reload", "/v1/anything", "/pages", "/v3", "/debug"):
         assert need(path) is Scope.ADMIN
         assert keyed.get(path, headers=keys.header("classify")).status_code == 403
         assert keyed.get(path, headers=keys.header("admin")).status_code in (404, 405)
     opened = [path for path, needed in {**ROUTES, **BELOW}.items() if needed == "open"]
-    assert sorted(opened) == ["/healthz", "/readyz"]
+    assert sorted(opened) == ["/", "/healthz", "/page/", "/readyz"]

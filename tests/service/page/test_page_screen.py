@@ -9,8 +9,8 @@ from desk_browser import Desk
 
 Opener = Callable[..., Desk]
 WORDS = {
-    "en": ("Review", "Field 10:", "Refer", "April 30, 2026", "30 April 2026"),
-    "ja": ("要確認", "第10分野：", "送付を検討", "2026年4月30日", "2026年4月30日"),
+    "en": ("Review", "Field 10:", "Refer", "April 30, 2026", "30 April 2026", "Act art. 66(1)"),
+    "ja": ("要確認", "第10分野：", "送付を検討", "2026年4月30日", "2026年4月30日", "法第66条第1項"),
 }
 
 
@@ -20,7 +20,7 @@ def test_the_example_gets_its_verdict_with_all_that_stands_behind_it(
 ) -> None:
     opened = desk(language, color_scheme=scheme)
     page = opened.screen_example()
-    verdict, field, refer, *dates = WORDS[language]
+    verdict, field, refer, *dates, article = WORDS[language]
     assert page.get_attribute("html", "lang") == language
     assert verdict in page.inner_text("#verdict")
     assert field in page.inner_text(".reasons")
@@ -35,5 +35,7 @@ def test_the_example_gets_its_verdict_with_all_that_stands_behind_it(
     assert page.locator(".lists h3").count() == 3
     page.click(".fields summary")
     page.wait_for_selector(".fields .definition")
+    assert article in page.inner_text(".periods")
+    assert article in page.inner_text(".fields details")
     assert opened.accessible() == []
     opened.shot(f"screen-{language}-{scheme}")

@@ -79,6 +79,12 @@ BODIES: dict[str, Callable[[Made], dict[str, Any]]] = {
             }
         ]
     },
+    "/v1/screen/review": lambda made: {
+        "record": 1,
+        "verdict": "review",
+        "reason_code": made["field"].word,
+        "reviewer": made["key"].word,
+    },
     "/annif/v1/projects/{project_id}/suggest": lambda made: {
         "text": made["text"].text,
         "metadata_title": made["title"].text,

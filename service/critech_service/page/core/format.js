@@ -1,4 +1,6 @@
-// Numbers and dates in the reader's language.
+// Numbers, dates and citations in the reader's language.
+
+import { data, h } from "./dom.js";
 
 /** Return a probability with three digits, or a dash. None but the very ends shows as 0 or 1. */
 export function score(value) {
@@ -28,4 +30,17 @@ export function today() {
 /** Return a whole number with separators. */
 export function count(value, language) {
   return new Intl.NumberFormat(language).format(value);
+}
+
+const LAWS = { "Patent Act": "patent", "Civil Code": "civil", Act: "act", Order: "order" };
+const CITED = /(Patent Act|Civil Code|Act|Order) art\. (\d+)(?:\((\d+)\))?(?: items? (\d+(?:, \d+)*))?/g;
+
+/** Return citations of the law as an element, written as the reader's language writes them. */
+export function cited({ t }, citations) {
+  const article = (_, law, number, paragraph, items) =>
+    t("law.article", { law: t(`law.${LAWS[law]}`), number }) +
+    (paragraph ? t("law.paragraph", { number: paragraph }) : "") +
+    (items ? items.split(", ").map((item) => t("law.item", { number: item })).join("") : "");
+  const written = [citations].flat().map((one) => one.replace(CITED, article)).join("; ");
+  return h("span", { lang: /[A-Za-z]/.test(written) ? "en" : null }, data(written));
 }

@@ -1,7 +1,7 @@
 // The fields for which rule or text speaks: rule, text and fused score side by side.
 
 import { data, h, s } from "../core/dom.js";
-import { score } from "../core/format.js";
+import { cited, score } from "../core/format.js";
 
 const TAXONOMY = "jp-secret-patent-25";
 
@@ -81,7 +81,7 @@ function more(desk, field) {
     h("summary", {}, t("fields.more", { code: field.code, title: pick(field.title) })),
     box,
     limit ? h("p", {}, t(`fields.topic.${limit.state}`), " ", pick(limit)) : null,
-    h("p", {}, t("fields.citations"), " ", h("span", { lang: "en" }, data(field.citations.join("; ")))),
+    h("p", {}, t("fields.citations"), " ", cited(desk, field.citations)),
     h("p", {}, t("fields.fusion"), " ", h("span", { lang: "en" }, data(field.fused.rule))),
     certificate(t, field.text.certificate),
   );

@@ -1,7 +1,7 @@
 // Dates that follow from the filing date, and whether filing abroad is banned.
 
-import { data, h, s } from "../core/dom.js";
-import { day, today } from "../core/format.js";
+import { h, s } from "../core/dom.js";
+import { cited, day, today } from "../core/format.js";
 
 const WIDTH = 640;
 const MARGIN = 70;
@@ -15,13 +15,13 @@ export function datesPart(desk, { filing, result }) {
     "section",
     { class: "card dates", "aria-labelledby": "dates" },
     h("h2", { id: "dates" }, t("dates.title")),
-    h("p", {}, h("strong", {}, t(`ban.${ban.ban}`)), " ", h("small", { lang: "en" }, data(ban.citations.join("; ")))),
+    h("p", {}, h("strong", {}, t(`ban.${ban.ban}`)), " ", h("small", {}, cited(desk, ban.citations))),
     dates ? [picture(desk, filing.filing_date, dates.periods), periods(desk, dates)] : h("p", {}, t("dates.none")),
     h(
       "details",
       { class: "no-print" },
       h("summary", {}, t("dates.ends")),
-      h("ul", {}, ban.ends_by.map((one) => h("li", {}, pick(one.text), " ", h("small", { lang: "en" }, data(one.article))))),
+      h("ul", {}, ban.ends_by.map((one) => h("li", {}, pick(one.text), " ", h("small", {}, cited(desk, one.article))))),
       dates ? h("p", { class: "hint" }, pick(dates.counting)) : null,
     ),
   );
@@ -37,7 +37,7 @@ function periods(desk, dates) {
         "div",
         {},
         h("dt", {}, t("dates.until", { day: day(one.last_day, language), months: one.months })),
-        h("dd", {}, pick(one.text), " ", h("small", { lang: "en" }, data(one.articles.join("; ")))),
+        h("dd", {}, pick(one.text), " ", h("small", {}, cited(desk, one.articles))),
       ),
     ),
   );

@@ -1,6 +1,7 @@
 // View: the taxonomies as trees, search in both languages, label pages, the crosswalk.
 
 import { data, fill, h } from "../core/dom.js";
+import { cited } from "../core/format.js";
 import { crosswalk, found, labelLink, labelOf, taxonomies } from "../core/taxonomies.js";
 import { crosswalkPart } from "../parts/crosswalk.js";
 import { labelPart } from "../parts/label.js";
@@ -55,7 +56,7 @@ function tree(desk, taxonomy) {
   };
   const rows = [
     ["instrument", pick(taxonomy.instrument)],
-    ["article", h("span", { lang: "en" }, data(taxonomy.article))],
+    ["article", cited(desk, taxonomy.article)],
     ["authority", pick(taxonomy.authority)],
     ["version", taxonomy.version],
     ["as_of", taxonomy.as_of],

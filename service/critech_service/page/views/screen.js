@@ -48,7 +48,7 @@ export async function view(desk) {
 /** Screen a filing and hold it against the other lists. Return all that was asked and answered. */
 async function screened(desk, filing) {
   const { api } = desk;
-  const reviewing = await api.get("/v1/screen/review");
+  const reviewing = await api.get("/v1/screen/reviewing");
   const { body, headers } = await api.post("/v1/screen", { filings: [filing] });
   const read = joined(filing);
   const { body: lists } = await api.post("/v1/classify", {
