@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import chain
@@ -90,8 +91,8 @@ def _guess_text(mapping: FieldMapping, found: Sequence[str], taken: set[str], so
 
 def _first(names: Sequence[str], found: Sequence[str], taken: set[str]) -> str:
     by_name: dict[str, str] = {}
-    for column in found:
-        if column not in taken and found.count(column) == 1:
+    for column, count in Counter(found).items():
+        if column not in taken and count == 1:
             by_name.setdefault(plain_name(column), column)
     return next((by_name[name] for name in names if name in by_name), "")
 

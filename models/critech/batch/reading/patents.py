@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
 T = TypeVar("T")
+MAX_CHILDREN = 64  # of the root, looked through for parts; documents have about five
 _BIBLIOGRAPHIC = "bibliographicdata"
 _EP_BIBLIOGRAPHIC = "sdobi"
 # Stands between the documents of USPTO's weekly files: sequence listings of the patent before it.
@@ -77,7 +78,7 @@ def _part(
     language. It stands under the root or one level below (ST.96: in the body, or in the
     bibliographic data)."""
     found = at(root, name)
-    for child in [] if found else children(root):
+    for child in [] if found else children(root)[:MAX_CHILDREN]:
         found += at(child, name)
     pairs = [(language_code(each) or own, each) for each in found]
     ranks = {code: rank for rank, code in reversed(list(enumerate(wanted)))}
