@@ -20,6 +20,7 @@ from tokenizers import Tokenizer
 from tokenizers.processors import TemplateProcessing
 
 from critech.bundle import Bundle
+from critech_training.token_table import unpacked
 
 Arrays = dict[str, npt.NDArray[Any]]
 N_HEADS = 12
@@ -110,7 +111,7 @@ def _state(model: onnx.ModelProto) -> Arrays:
         if node.op_type == "MatMulInteger"
     ]
     state = {
-        "embeddings.word_embeddings.weight": _words(found["word_blocks"], arrays["word_scales"]),
+        "embeddings.word_embeddings.weight": unpacked(found["word_blocks"], arrays["word_scales"]),
         "embeddings.position_embeddings.weight": arrays["embeddings.position_embeddings.weight"],
         "embeddings.token_type_embeddings.weight": _token_types(model, arrays),
         "embeddings.LayerNorm.weight": arrays["embeddings.LayerNorm.weight"],
@@ -151,11 +152,3 @@ def _token_types(model: onnx.ModelProto, arrays: Arrays) -> npt.NDArray[Any]:
     adding = next(n for n in model.graph.node if n.output[0] == norm.input[0])
     first = arrays[adding.input[1]]
     return np.stack([first, np.zeros_like(first)])
-
-
-def _words(blocks: onnx.TensorProto, scales: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return token embeddings [vocabulary, hidden] from 4-bit values, low nibble first."""
-    packed = np.frombuffer(blocks.raw_data, dtype=np.uint8)
-    nibbles = np.stack([packed & 15, packed >> 4], axis=-1).astype(np.int8)
-    values = np.where(nibbles > 7, nibbles - 16, nibbles).reshape(tuple(blocks.dims))
-    return values * np.repeat(scales, values.shape[1] // scales.shape[1], axis=1)

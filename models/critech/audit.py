@@ -10,13 +10,13 @@ without a gap. Nothing a caller wrote is in a record: filing and id appear as ke
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
+from critech.digest import digest
 from critech.errors import CritechError, InputError
 
 if TYPE_CHECKING:
@@ -57,11 +57,6 @@ def canonical(value: object) -> bytes:
     """Return the one JSON form of a value: ASCII, keys sorted, no spaces. NaN is a ValueError."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return text.encode("ascii")
-
-
-def digest(data: bytes) -> str:
-    """Return the SHA-256 of bytes as ``sha256:<hex>``."""
-    return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
 def seal(entry: Entry, after: Link, time: dt.datetime) -> tuple[Link, bytes]:

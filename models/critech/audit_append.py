@@ -8,6 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
+from critech.syncing import sync_folder
+
 Fsync = Literal["always", "batch", "off"]
 BATCH_SECONDS = 1.0
 
@@ -74,11 +76,8 @@ class Appender:
 
     def sync_folder(self, folder: Path) -> None:
         """Sync the names in a folder; not with ``off``."""
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            self.sync(descriptor)
-        finally:
-            os.close(descriptor)
+        if self.fsync != "off":
+            sync_folder(folder)
 
     def close(self) -> None:
         """Close the file, after a sync that is due."""

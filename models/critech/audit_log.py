@@ -15,10 +15,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from critech import __version__
-from critech.audit import FORMAT, ORIGIN, AuditError, Entry, Link, digest, open_line, seal
+from critech.audit import FORMAT, ORIGIN, AuditError, Entry, Link, open_line, seal
 from critech.audit_append import Appender, Fsync, write_all
 from critech.audit_files import LogFiles, Tail, read_tail
 from critech.audit_head import HeadFile, HeadState, read_head, resume, write_head
+from critech.digest import digest
 
 MAX_BYTES = 100_000_000
 log = logging.getLogger("critech.audit")

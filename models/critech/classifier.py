@@ -28,7 +28,7 @@ from critech.results import (
     TaxonomyResult,
 )
 from critech.scorer import Scored, Scorer
-from critech.text import Language
+from critech.text import Language, is_readable
 from critech_labels import Label, Taxonomy, load_taxonomy, match_fields
 from critech_labels.matcher import SECRET_PATENTS
 
@@ -238,7 +238,7 @@ def _step_back(nice: int) -> None:
 
 def checked_passage(document: Document, index: int) -> Passage:
     """Return what is read of a document. Raise InputError when its text is empty."""
-    if not any(char.isalnum() for char in document.text):
+    if not is_readable(document.text):
         raise InputError(f"documents[{index}].text", "is empty: no letter, no digit")
     title = (Section("title", document.title),) if document.title else ()
     return Passage((*title, Section("text", document.text)))

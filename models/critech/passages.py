@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from critech.text import clean_text
+from critech.text import clean_text, is_readable
 
 LONG_SPAN = 240
 SHORT_SPAN = 12
@@ -54,7 +54,7 @@ class Passage:
             for section in self.sections
         ]
         rest = clean_text("\n".join(parts))
-        return rest if any(char.isalnum() for char in rest) else ""
+        return rest if is_readable(rest) else ""
 
     def until(self, span: Span) -> Passage:
         """Return the passage cut off behind a span."""
@@ -114,5 +114,5 @@ def _trimmed(text: str, pieces: Sequence[tuple[int, int]]) -> Iterator[tuple[int
         piece = text[start:end]
         left = len(piece) - len(piece.lstrip())
         right = len(piece.rstrip())
-        if any(char.isalnum() for char in piece):
+        if is_readable(piece):
             yield start + left, start + right

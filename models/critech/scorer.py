@@ -47,7 +47,7 @@ class Scored:
     def out_of_distribution(self) -> bool:
         """True when the text is unlike those the bundle was trained on. A text of fewer than
         ``COVERAGE_TOKENS`` tokens is too short to tell."""
-        return self.tokens_seen >= COVERAGE_TOKENS and self.coverage < self.coverage_floor
+        return is_out_of_distribution(self.tokens_seen, self.coverage, self.coverage_floor)
 
     def warnings(self) -> list[TextWarning]:
         """Return what a reader of these scores should know."""
@@ -92,6 +92,12 @@ class Scored:
                 )
             )
         return warnings
+
+
+def is_out_of_distribution(n_tokens: int, coverage: float, floor: float) -> bool:
+    """Return whether a text with so much coverage is unlike those the bundle was trained on. One of
+    fewer than ``COVERAGE_TOKENS`` tokens is too short to tell."""
+    return n_tokens >= COVERAGE_TOKENS and coverage < floor
 
 
 class _Read:

@@ -31,6 +31,11 @@ def clean_text(text: str) -> str:
     return _SPACES.sub(" ", unicodedata.normalize("NFKC", visible)).strip()
 
 
+def is_readable(text: str) -> bool:
+    """Return whether a text has any letter or digit."""
+    return any(char.isalnum() for char in text)
+
+
 def detect_language(text: str) -> Language:
     """Return ``ja``, ``en`` or, for any other script, ``und``. Judged by script alone, so French
     or German count as ``en``.

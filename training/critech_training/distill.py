@@ -12,15 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import onnx
 import torch
-from onnx import numpy_helper
 
 from critech.cascade.student import MOST_TOKENS, Student
 
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
-BLOCK = 32
 
 
 @dataclass(frozen=True)
@@ -38,31 +35,6 @@ class DistillConfig:
     label_weight: float = 5.0
     most_positive_weight: float = 5.0
     seed: int = 20260
-
-
-def token_table(model: bytes) -> FloatArray:
-    """Return the token vectors of an encoder that was exported here, float32 [n_tokens, hidden]."""
-    graph = onnx.load_from_string(model).graph
-    held = {one.name: one for one in graph.initializer}
-    for node in graph.node:
-        if node.op_type == "GatherBlockQuantized":
-            return _unpacked(held[node.input[0]], held[node.input[2]])
-        if node.op_type == "Gather" and node.input[0] in held:
-            table = numpy_helper.to_array(held[node.input[0]])
-            if table.ndim == 2 and table.shape[0] > table.shape[1]:
-                return np.asarray(table, dtype=np.float32)
-    raise ValueError("no token table in the encoder")
-
-
-def _unpacked(blocks: onnx.TensorProto, scales: onnx.TensorProto) -> FloatArray:
-    """Return signed 4-bit blocks of 32, the lower half of a byte first, times their scales."""
-    n_tokens, hidden = blocks.dims
-    packed = np.frombuffer(blocks.raw_data, dtype=np.uint8)
-    halves = np.stack([packed & 15, packed >> 4], axis=-1).astype(np.int8)
-    signed = np.where(halves > 7, halves - 16, halves).reshape(n_tokens, hidden // BLOCK, BLOCK)
-    return np.asarray(
-        (signed * numpy_helper.to_array(scales)[:, :, None]).reshape(n_tokens, hidden), np.float32
-    )
 
 
 def teach(

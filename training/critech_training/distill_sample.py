@@ -13,10 +13,11 @@ import numpy.typing as npt
 from critech.batch.records import Record, Rejected
 from critech.batch.rows import document_of
 from critech.cascade.certificate import Certificate, certify
-from critech.cascade.judging import read_tokens, unlike_corpus
+from critech.cascade.judging import read_tokens
 from critech.cascade.student import Student
 from critech.classifier import Classifier, checked_passage
 from critech.results import Document
+from critech.text import is_readable
 from critech_training.corpus import Record as CorpusText
 
 GROUP = 256
@@ -45,7 +46,7 @@ def sampled(items: Iterable[Record | Rejected], most: int, seed: int) -> list[Re
     rng, kept, seen = random.Random(seed), list[tuple[int, Record]](), set[bytes]()
     n = 0
     for item in items:
-        if isinstance(item, Rejected) or not any(char.isalnum() for char in item.text):
+        if isinstance(item, Rejected) or not is_readable(item.text):
             continue
         digest = hashlib.blake2b(item.text.encode("utf-8", "replace"), digest_size=16).digest()
         if digest in seen:
@@ -83,10 +84,9 @@ def told(
         passages = [checked_passage(one, start + i) for i, one in enumerate(group)]
         scored = classifier.score_passages(passages, [one.language for one in group])
         decided += [[decision != "not_assigned" for decision in one.decisions] for one in scored]
-        for document, passage in zip(group, passages, strict=True):
+        for document, passage, one in zip(group, passages, scored, strict=True):
             read = read_tokens(scorer, passage.text(), document.language)
-            never = read is None or unlike_corpus(scorer, read[1], read[0])
-            ids.append(None if read is None or never else read[1])
+            ids.append(None if read is None or one.out_of_distribution else read[1])
         on_progress(min(start + GROUP, len(documents)))
     has_label = np.array(decided, dtype=np.bool_).reshape(len(documents), len(labels))
     return Told(ids, _any_of(classifier, has_label), has_label)

@@ -15,7 +15,7 @@ from critech.classifier import Classifier
 from critech.errors import InputError
 from critech.results import Decision
 from critech.scorer import Scored
-from critech.text import Language, compose_document, detect_language
+from critech.text import Language, compose_document, detect_language, is_readable
 from critech_labels import Taxonomy
 from critech_training.corpus import strengths as strength_matrix
 from critech_training.metrics import (
@@ -70,7 +70,7 @@ def _gold_text(line: str, where: str, known_labels: Collection[str]) -> GoldText
     for name, kind in (("id", (str, int)), ("text", str), ("labels", dict)):
         if not isinstance(row.get(name), kind):
             raise InputError(f"{where}.{name}", "is missing or of a wrong type")
-    if not any(char.isalnum() for char in row["text"]):
+    if not is_readable(row["text"]):
         raise InputError(f"{where}.text", "is empty")
     for label, strength in row["labels"].items():
         if label not in known_labels:

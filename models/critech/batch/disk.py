@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from critech.batch.errors import LockedError, StorageError
+from critech.syncing import sync_folder
 
 PART = ".part"
 _BLOCK = 1 << 20
@@ -66,11 +67,7 @@ class Disk:
 
     def sync_folder(self, folder: Path) -> None:
         """Bring the names in a folder to the disk."""
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_folder(folder)
 
     def unlink(self, path: Path) -> None:
         """Take a file's name away."""

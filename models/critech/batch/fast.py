@@ -9,9 +9,10 @@ from pathlib import Path
 from critech.batch.rows import First, RowOptions
 from critech.batch.tiered import student_row
 from critech.cascade.certificate import Certificate, Entry, positives_needed
-from critech.cascade.folder import CERTIFICATE, Tiers, digest_of, need_certificates, read_tiers
+from critech.cascade.folder import CERTIFICATE, Tiers, need_certificates, read_tiers
 from critech.cascade.judging import Judge
 from critech.classifier import Classifier
+from critech.digest import digest
 from critech.errors import InputError
 
 
@@ -36,7 +37,7 @@ def first_of(classifier: Classifier, tiers: Tiers, options: RowOptions) -> First
 
 def digest_in(folder: Path) -> str:
     """Return the digest of a folder's certificate, which names the student's, too."""
-    return digest_of((folder / CERTIFICATE).read_bytes())
+    return digest((folder / CERTIFICATE).read_bytes())
 
 
 def certificate_lines(

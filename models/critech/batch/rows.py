@@ -16,8 +16,16 @@ from critech.batch.records import Record, Rejected
 from critech.batch.screened import screened
 from critech.classifier import Classifier, Options
 from critech.errors import CritechError
-from critech.results import Decision, Document, LabelResult, TaxonomyResult
+from critech.results import (
+    Decision,
+    Document,
+    DocumentResult,
+    LabelResult,
+    ModelRef,
+    TaxonomyResult,
+)
 from critech.scorer import Scored
+from critech.text import is_readable
 
 Row = dict[str, Any]
 First = Callable[[Record], Row | None]
@@ -67,25 +75,46 @@ def classify_records(
         verdicts = screened(classifier, records, found.scored)
     labels = classifier.bundle.labels
     return [
-        {
-            "source": plain(record.position.source),
-            "record": record.position.record,
-            "id": plain(record.id),
-            "language": result.language,
-            "tokens_seen": result.tokens_seen,
-            "tokens_total": result.tokens_total,
-            "warnings": [warning.as_dict() for warning in result.warnings],
-            "assigned": _decided(labels, scored, "assigned", options.taxonomies),
-            "possible": _decided(labels, scored, "possible", options.taxonomies),
-            "taxonomies": [_taxonomy(taxonomy) for taxonomy in result.taxonomies],
-            "screening": verdict,
-            "tier": FULL,
-            "bundle": found.model.digest,
-        }
-        for record, result, scored, verdict in zip(
+        row_of(
+            record,
+            result,
+            found.model,
+            assigned=_decided(labels, one, "assigned", options.taxonomies),
+            possible=_decided(labels, one, "possible", options.taxonomies),
+            screening=verdict,
+        )
+        for record, result, one, verdict in zip(
             records, found.results, found.scored, verdicts, strict=True
         )
     ]
+
+
+def row_of(
+    record: Record,
+    result: DocumentResult,
+    model: ModelRef,
+    tier: str = FULL,
+    *,
+    assigned: Sequence[str] = (),
+    possible: Sequence[str] = (),
+    screening: dict[str, Any] | None = None,
+) -> Row:
+    """Return the row of a record, with the keys that ``classify_records`` names."""
+    return {
+        "source": plain(record.position.source),
+        "record": record.position.record,
+        "id": plain(record.id),
+        "language": result.language,
+        "tokens_seen": result.tokens_seen,
+        "tokens_total": result.tokens_total,
+        "warnings": [warning.as_dict() for warning in result.warnings],
+        "assigned": list(assigned),
+        "possible": list(possible),
+        "taxonomies": [_taxonomy(taxonomy, tier) for taxonomy in result.taxonomies],
+        "screening": screening,
+        "tier": tier,
+        "bundle": model.digest,
+    }
 
 
 def classify_each(
@@ -103,7 +132,7 @@ def classify_each(
 def _row_or_rejected(
     classifier: Classifier, record: Record, options: RowOptions, first: First | None
 ) -> Row | Rejected:
-    if not any(char.isalnum() for char in record.text):
+    if not is_readable(record.text):
         return _rejected(record, "no_text", "text: is empty: no letter, no digit")
     try:
         if first is not None and (row := first(record)) is not None:
@@ -149,11 +178,11 @@ def _decided(
     ]
 
 
-def _taxonomy(found: TaxonomyResult) -> dict[str, Any]:
+def _taxonomy(found: TaxonomyResult, tier: str) -> dict[str, Any]:
     return {
         "id": found.id,
         "version": found.version,
-        "tier": FULL,
+        "tier": tier,
         "labels": [
             {**_label(label), "children": [_label(child) for child in label.children]}
             for label in found.labels

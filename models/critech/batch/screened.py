@@ -12,7 +12,7 @@ from critech.scorer import Scored
 from critech.screening.filing import END_OF_TIME, Filing
 from critech.screening.results import FilingResult
 from critech.screening.screen import Screener
-from critech.text import Language
+from critech.text import Language, is_readable
 
 NOT_SCREENED = "not_screened"
 _Key = tuple[str, Language | None]
@@ -52,7 +52,7 @@ def screened(
 
 
 def _one(screener: Screener, record: Record) -> dict[str, Any]:
-    if not any(char.isalnum() for char in record.title or ""):
+    if not is_readable(record.title or ""):
         return _refused("title_missing")
     if record.filing_date is not None and record.filing_date.year >= END_OF_TIME:
         return _refused("filing_date_out_of_range")

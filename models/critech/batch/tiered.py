@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from critech.batch.records import Record
-from critech.batch.rows import Row, document_of, plain
+from critech.batch.rows import Row, document_of, row_of
 from critech.cascade.judging import Judge
 from critech.classifier import Classifier, checked_passage
+from critech.results import DocumentResult, TaxonomyResult
 
 STUDENT = "student"
 
@@ -22,22 +23,16 @@ def student_row(
     nothing = judge.judge(checked_passage(document, 0).text(), document.language)
     if nothing is None:
         return None
-    return {
-        "source": plain(record.position.source),
-        "record": record.position.record,
-        "id": plain(record.id),
-        "language": nothing.language,
-        "tokens_seen": nothing.tokens,
-        "tokens_total": nothing.tokens,
-        "warnings": [],
-        "assigned": [],
-        "possible": [],
-        "taxonomies": [
-            {"id": one.id, "version": one.version, "tier": STUDENT, "labels": []}
+    result = DocumentResult(
+        id=record.id,
+        language=nothing.language,
+        tokens_seen=nothing.tokens,
+        tokens_total=nothing.tokens,
+        warnings=(),
+        taxonomies=tuple(
+            TaxonomyResult(one.id, one.version, ())
             for one in classifier.bundle.taxonomies
             if taxonomies is None or one.id in taxonomies
-        ],
-        "screening": None,
-        "tier": STUDENT,
-        "bundle": classifier.model.digest,
-    }
+        ),
+    )
+    return row_of(record, result, classifier.model, STUDENT)

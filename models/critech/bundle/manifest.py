@@ -9,12 +9,12 @@ as one without an out-of-distribution signal. A bundle that its own training ref
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from critech.digest import digest
 from critech.errors import BundleError
 from critech.plain_data import read_json
 
@@ -90,7 +90,7 @@ def manifest_digest(manifest: Mapping[str, Any]) -> str:
     manifest holds the checksum of every file, this identifies the bundle."""
     content = {key: value for key, value in manifest.items() if key != "digest"}
     canonical = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
+    return digest(canonical.encode())
 
 
 def listed_files(manifest: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from critech.bundle.manifest import MANIFEST
 from critech.errors import BundleError
+from critech.syncing import sync_folder
 
 POINTER = "current"
 MAX_BYTES = 65_536
@@ -64,12 +65,3 @@ def write_pointer(directory: Path, names: Sequence[str]) -> None:
         Path(temporary).unlink(missing_ok=True)
         raise
     sync_folder(directory)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder last. May raise OSError."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

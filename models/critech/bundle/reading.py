@@ -30,6 +30,7 @@ from critech.bundle.manifest import (
 )
 from critech.bundle.pointer import current_folder
 from critech.decision import Thresholds
+from critech.digest import digest
 from critech.encoder import EncoderConfig
 from critech.errors import BundleError
 from critech.examples import ExampleIndex
@@ -79,7 +80,7 @@ class Bundle:
         """SHA-256 over the checksums of the files that scores depend on, as ``sha256:<hex>``."""
         listed = self.manifest["files"]
         parts = "\n".join(f"{name} {listed[name]['sha256']}" for name in SCORED)
-        return "sha256:" + hashlib.sha256(parts.encode()).hexdigest()
+        return digest(parts.encode())
 
 
 def default_path() -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from critech.cascade.certificate import Certificate
 from critech.cascade.student import Student
+from critech.digest import digest
 from critech.errors import BundleError, InputError
 
 STUDENT = "student.npz"
@@ -25,12 +25,12 @@ class Tiers:
     certificate: Certificate
 
 
-def write_tiers(folder: Path, student: Student, certificate: Certificate) -> None:
-    """Write a student and its certificate; the certificate last, so that a folder that has one is
-    whole."""
+def write_tiers(folder: Path, student: bytes, certificate: Certificate) -> None:
+    """Write a student, as ``Student.to_bytes`` gives it, and its certificate; the certificate last,
+    so that a folder that has one is whole."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CERTIFICATE).unlink(missing_ok=True)
-    (folder / STUDENT).write_bytes(student.to_bytes())
+    (folder / STUDENT).write_bytes(student)
     text = json.dumps(certificate.as_dict(), ensure_ascii=False, indent=1)
     (folder / CERTIFICATE).write_text(text + "\n", encoding="utf-8")
 
@@ -48,7 +48,7 @@ def read_tiers(folder: Path, model_digest: str, n_tokens: int, n_taxonomies: int
         raise
     except Exception:  # whatever a parser of hostile content raises
         raise InputError("--fast", f"{CERTIFICATE} is not a certificate of a student") from None
-    if certificate.student_digest != digest_of(data):
+    if certificate.student_digest != digest(data):
         raise InputError("--fast", "the certificate was made with another student")
     if certificate.model_digest != model_digest:
         raise InputError("--fast", "the certificate was made with another bundle: distil again")
@@ -71,11 +71,6 @@ def need_certificates(tiers: Tiers, taxonomies: Sequence[str]) -> None:
             f"has no certificate for {', '.join(lacking)}: distil with more texts, or name other "
             "taxonomies with --taxonomy",
         )
-
-
-def digest_of(data: bytes) -> str:
-    """Return the SHA-256 of a file's bytes, as ``sha256:<hex>``."""
-    return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
 def _read(folder: Path, name: str) -> bytes:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from critech.cascade.folder import Tiers
 from critech.heads import LANGUAGE_ROW
-from critech.lexical import COVERAGE_TOKENS
-from critech.scorer import Scorer
+from critech.scorer import Scorer, is_out_of_distribution
 from critech.text import Language, detect_language
 
 
@@ -46,7 +45,13 @@ class Judge:
         logits = self._student.logits(ids)
         if any(logits[i] >= cutoff for i, cutoff in self._cutoffs):
             return None
-        return None if unlike_corpus(self._scorer, ids, script) else Nothing(script, len(ids))
+        return None if self._is_far(ids, script) else Nothing(script, len(ids))
+
+    def _is_far(self, ids: Sequence[int], script: Language) -> bool:
+        bundle = self._scorer.bundle
+        coverage = bundle.heads.vocabulary.coverage(ids)
+        floor = float(bundle.coverage_floor[LANGUAGE_ROW[script]])
+        return is_out_of_distribution(len(ids), coverage, floor)
 
 
 def read_tokens(
@@ -59,13 +64,3 @@ def read_tokens(
         return None
     ids = scorer.encoder.token_ids(text)
     return None if len(scorer.encoder.seen(ids)) < len(ids) else (script, ids)
-
-
-def unlike_corpus(scorer: Scorer, ids: Sequence[int], script: Language) -> bool:
-    """Return whether a text is out of distribution, as the full model would say."""
-    floor = float(scorer.bundle.coverage_floor[LANGUAGE_ROW[script]])
-    return (
-        floor > 0.0
-        and len(ids) >= COVERAGE_TOKENS
-        and scorer.bundle.heads.vocabulary.coverage(ids) < floor
-    )

@@ -19,12 +19,13 @@ from pathlib import Path
 
 from critech.bundle.checking import check_bundle
 from critech.bundle.manifest import SIGNATURE
-from critech.bundle.pointer import is_folder_name, read_pointer, sync_folder, write_pointer
+from critech.bundle.pointer import is_folder_name, read_pointer, write_pointer
 from critech.bundle.reading import Bundle, read_bundle
 from critech.bundle.signature import TrustedKey
 from critech.errors import BundleError, InputError
 from critech.installing.intake import Limits
 from critech.installing.sources import take_in
+from critech.syncing import sync_folder
 
 LOCK = ".lock"
 STAGING = ".staging-"

@@ -9,6 +9,7 @@ from typing import Literal
 from critech.errors import InputError
 from critech.passages import Passage, Section
 from critech.screening.verdict import Answer
+from critech.text import is_readable
 
 END_OF_TIME = 9000  # dates that follow must be dates, too
 SECTIONS = ("title", "abstract", "claims", "description")
@@ -54,14 +55,14 @@ class Filing:
         bodies = [
             Section(name, text)
             for name in SECTIONS[1:]
-            if (text := getattr(self, name)) and any(char.isalnum() for char in text)
+            if (text := getattr(self, name)) and is_readable(text)
         ]
         return tuple(Passage((*title, body)) for body in bodies)
 
     def check(self, where: str) -> None:
         """Raise InputError, naming the field below ``where``, for what cannot be screened."""
         for name in SECTIONS[:2]:
-            if not any(char.isalnum() for char in getattr(self, name)):
+            if not is_readable(getattr(self, name)):
                 raise InputError(f"{where}.{name}", "is empty: no letter, no digit")
         if self.filing_date is not None and self.filing_date.year >= END_OF_TIME:
             raise InputError(f"{where}.filing_date", f"must be before the year {END_OF_TIME}")

@@ -6,7 +6,6 @@ import argparse
 import dataclasses
 import datetime as dt
 import gzip
-import hashlib
 import json
 import sys
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 from critech.bundle import default_path, write_screening
 from critech.classifier import Classifier
 from critech.commands.arguments import Parser
+from critech.digest import digest
 from critech.errors import InputError
 from critech.screening.model import Certificate, ScreeningModel
 from critech_training.certify import CHOSEN, CONFIDENCE, Budget, budget, certify, fields_of, measure
@@ -64,8 +64,8 @@ def run(argv: Sequence[str]) -> int:
         model = classifier.bundle.screening
         if model is None:
             raise InputError("--bundle", "was trained without a screening model; train it again")
-        digest = "sha256:" + hashlib.sha256(args.gold.read_bytes()).hexdigest()
-        if args.target_recall is None and _chose_the_cutoffs(model, digest):
+        gold_digest = digest(args.gold.read_bytes())
+        if args.target_recall is None and _chose_the_cutoffs(model, gold_digest):
             raise InputError("--gold", "is the set that the cut-offs were chosen on; take another")
         texts = read_gold(args.gold, classifier.bundle.labels)
         data = measure(classifier, texts)
@@ -73,7 +73,7 @@ def run(argv: Sequence[str]) -> int:
         chosen, entries = certify(data, taxonomy, model, target, args.target_recall is not None)
         made = Certificate(
             model_digest=classifier.bundle.model_digest,
-            calibration_digest=digest,
+            calibration_digest=gold_digest,
             calibration_name=args.gold.name,
             population=(args.population or "not stated").strip(),
             n_texts=len(data.scores),
@@ -101,9 +101,9 @@ def run(argv: Sequence[str]) -> int:
     return 0
 
 
-def _chose_the_cutoffs(model: ScreeningModel, digest: str) -> bool:
+def _chose_the_cutoffs(model: ScreeningModel, gold: str) -> bool:
     made = model.certificate
-    return CHOSEN in model.cutoff_rule and made is not None and made.calibration_digest == digest
+    return CHOSEN in model.cutoff_rule and made is not None and made.calibration_digest == gold
 
 
 def _read_pool(path: Path) -> list[GoldText]:

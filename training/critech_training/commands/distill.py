@@ -13,15 +13,17 @@ from critech.batch.fast import certificate_lines
 from critech.batch.reading import FieldMapping, read
 from critech.bundle import read_bundle
 from critech.cascade.certificate import positives_needed
-from critech.cascade.folder import digest_of, write_tiers
+from critech.cascade.folder import write_tiers
 from critech.classifier import Classifier
 from critech.commands.arguments import Parser, count_argument
+from critech.digest import digest
 from critech.errors import InputError
 from critech_labels.taxonomy import label_order
 from critech_training.commands.arguments import corpus_records
 from critech_training.corpus import default_corpus_dir, split
-from critech_training.distill import DistillConfig, teach, token_table
+from critech_training.distill import DistillConfig, teach
 from critech_training.distill_sample import certificate_of, documents_of, sampled, told
+from critech_training.token_table import token_table
 
 LIMIT = 20_000
 
@@ -46,18 +48,19 @@ def run(argv: Sequence[str]) -> int:
             least,
         )
     documents = documents_of(sample)
-    with Classifier.load(args.bundle) as classifier:
+    bundle = read_bundle(args.bundle)
+    with Classifier(bundle) as classifier:
         labels = label_order(classifier.bundle.taxonomies)
         fit_part, _ = split(corpus_records(args.corpus, labels))
         taught = [*documents_of(fit_part), *documents[::2]]
         teaching = told(classifier, taught, _progress("to teach with"))
         public = [ids for ids in teaching.ids[: len(fit_part)] if ids is not None]
         calibration = told(classifier, documents[1::2], _progress("to certify on"))
-        table = token_table(read_bundle(args.bundle).encoder_bytes)
+        table = token_table(bundle.encoder_bytes)
         student = teach(table, *teaching.teaching(), public=public, config=config)
-        digest = digest_of(student.to_bytes())
-        found = certificate_of(classifier, student, digest, calibration, args.population.strip())
-    write_tiers(args.out, student, found)
+        data, words = student.to_bytes(), args.population.strip()
+        found = certificate_of(classifier, student, digest(data), calibration, words)
+    write_tiers(args.out, data, found)
     for line in certificate_lines(found, None):
         print(line)
     if not any(entry.cutoff is not None for entry in found.entries):
