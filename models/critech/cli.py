@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from critech import __version__
 from critech.commands.arguments import Parser
 from critech.core_dumps import forbid_core_dumps
-from critech.errors import BundleError, CritechError
+from critech.errors import BundleError, CritechError, UnknownTaxonomyError
 
 EXIT_OK, EXIT_INPUT, EXIT_USAGE, EXIT_BUNDLE = 0, 1, 2, 3
 
@@ -57,6 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run(list(sys.argv[1:] if argv is None else argv))
     except BundleError as error:
         return _fail(str(error), EXIT_BUNDLE)
+    except UnknownTaxonomyError as error:
+        return _fail(f"--taxonomy: {error.problem}", EXIT_INPUT)
     except CritechError as error:
         return _fail(str(error), EXIT_INPUT)
     except BrokenPipeError:

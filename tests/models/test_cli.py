@@ -69,7 +69,7 @@ def test_standard_input_and_file(tmp_path: Path) -> None:
     [
         (["classify", " "], 1, "documents[0].text: is empty"),
         (["classify", "--file", "/no/such/file"], 1, "--file: cannot be read"),
-        (["classify", TEXT, "--taxonomy", "x"], 1, "unknown taxonomy; expected one of jp-"),
+        (["classify", TEXT, "--taxonomy", "x"], 1, "--taxonomy: unknown taxonomy; expected one of"),
         (["classify", TEXT, "--bundle", "/no/such/dir"], 3, "bundle manifest.json: cannot be read"),
         (["labels", "show", "jp-critical-20:77"], 1, "no label '77'"),
     ],

@@ -162,12 +162,14 @@ def test_another_student_is_another_run(
 
 
 def test_texts_that_are_never_the_students(marked_base: Path) -> None:
+    text = "a plain English text of a few more words than too short"
     with Classifier.load(marked_base) as classifier:
         scorer = classifier.scorer
-        assert read_tokens(scorer, "a plain English text", None) is not None
-        assert read_tokens(scorer, "a plain English text", "en") is not None
-        assert read_tokens(scorer, "a plain English text", "ja") is None
-        assert read_tokens(scorer, "простой русский текст", None) is None
+        assert read_tokens(scorer, text, None) is not None
+        assert read_tokens(scorer, text, "en") is not None
+        assert read_tokens(scorer, text, "ja") is None
+        assert read_tokens(scorer, "a b", None) is None
+        assert read_tokens(scorer, "простой русский текст " * 3, None) is None
         assert read_tokens(scorer, "word " * 100_000, None) is None
 
 

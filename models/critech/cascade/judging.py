@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from critech.cascade.folder import Tiers
 from critech.heads import LANGUAGE_ROW
-from critech.scorer import Scorer, is_out_of_distribution
+from critech.scorer import SHORT_TEXT_TOKENS, Scorer, is_out_of_distribution
 from critech.text import Language, detect_language
 
 
@@ -37,7 +37,8 @@ class Judge:
         """Return that a cleaned text has nothing, or None when the full model has to look.
 
         A text in another script than English or Japanese, one declared to be in another language
-        than its script says, one cut short and one unlike the corpus are never the student's."""
+        than its script says, one cut short, one too short to judge by and one unlike the corpus are
+        never the student's."""
         read = read_tokens(self._scorer, text, language)
         if read is None:
             return None
@@ -58,9 +59,10 @@ def read_tokens(
     scorer: Scorer, text: str, language: Language | None
 ) -> tuple[Language, list[int]] | None:
     """Return a cleaned text's script and token ids, None when it is in another script than English
-    or Japanese, declared to be in another language than its script says, or cut short."""
+    or Japanese, declared to be in another language than its script says, cut short or too short."""
     script = detect_language(text)
     if script == "und" or (language is not None and language != script):
         return None
     ids = scorer.encoder.token_ids(text)
-    return None if len(scorer.encoder.seen(ids)) < len(ids) else (script, ids)
+    whole = SHORT_TEXT_TOKENS <= len(ids) == len(scorer.encoder.seen(ids))
+    return (script, ids) if whole else None
