@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("critech")
 DRAIN_SECONDS = 20  # below the 30 after which systemd and containers kill
+# longer than proxies keep an idle connection (60), or they send into one that is being closed
+KEEP_ALIVE_SECONDS = 75
 
 
 def run(argv: Sequence[str]) -> int:
@@ -110,6 +112,7 @@ def _config(settings: Settings) -> partial[uvicorn.Config]:
         log_config=logging_config(settings.log_format, settings.log_level),
         log_level=settings.log_level,
         timeout_graceful_shutdown=DRAIN_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         ws="none",
         access_log=False,
         server_header=False,

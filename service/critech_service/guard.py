@@ -14,6 +14,7 @@ import logging
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from critech_service.observability.logs import failure
+from critech_service.observability.record import refused_for
 from critech_service.problems import problem
 
 log = logging.getLogger("critech")
@@ -39,8 +40,13 @@ class Guard:
 
         try:
             await self.app(scope, receive, watched)
-        except asyncio.CancelledError:  # the server's own doing; what it came upon is left behind
-            raise asyncio.CancelledError from None
+        except asyncio.CancelledError:  # the server stops and has no more time for this request
+            if started:
+                raise asyncio.CancelledError from None  # what it came upon is left behind
+            refused_for("stopping")
+            headers = {"Retry-After": "5", "Connection": "close"}
+            answer = problem(503, "The server stops; nothing was answered.", headers=headers)
+            await answer(scope, receive, send)
         except BaseException as error:
             log.error("unexpected %s", type(error).__name__, extra={"fields": failure(error)})
             if not started:

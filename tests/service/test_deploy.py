@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from critech import __version__
+from critech_service.command import KEEP_ALIVE_SECONDS
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -280,6 +281,13 @@ def test_the_proxy_writes_no_body_to_disk() -> None:
     assert "proxy_request_buffering off;" in stream
     assert "proxy_buffering off;" in stream
     assert set(re.findall(r"ssl_protocols (.*);", config)) == {"TLSv1.2 TLSv1.3"}
+
+
+def test_the_proxy_gives_up_idle_connections_first() -> None:
+    config = (DEPLOY / "nginx.conf").read_text()
+    (upstream,) = re.findall(r"upstream critech \{(.*?)\}", config, re.DOTALL)
+    (seconds,) = re.findall(r"keepalive_timeout (\d+)s;", upstream)
+    assert int(seconds) < KEEP_ALIVE_SECONDS
 
 
 # systemd

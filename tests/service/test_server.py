@@ -1,11 +1,13 @@
 """A real server on loopback, started by the command line."""
 
+import http.client
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,6 +67,18 @@ def test_the_command_line_gives_them_too(server: str) -> None:
     command = [sys.executable, "-m", "critech.cli", "classify", text, "--json"]
     done = subprocess.run(command, capture_output=True, check=True)
     assert json.loads(done.stdout) == over_http
+
+
+def test_an_idle_connection_is_kept_for_a_proxy(server: str) -> None:
+    """nginx holds one for 60 s; uvicorn's own 5 s would have it send into a closing one."""
+    connection = http.client.HTTPConnection(server.removeprefix("http://"), timeout=60)
+    for pause in (0, 7):
+        time.sleep(pause)
+        connection.request("GET", "/healthz")
+        answer = connection.getresponse()
+        assert answer.status == 200
+        answer.read()
+    connection.close()
 
 
 def test_a_busy_port_ends_with_1(server: str) -> None:

@@ -28,12 +28,13 @@ def _counts(tally: Tally, seconds: float, done_now: int) -> Iterator[str]:
     )
     if tally.rejected:
         yield "rejected: " + _list(tally.rejected.most_common())
-    yield f"flagged: {tally.flagged} ({share(tally.flagged, tally.rows)})"
+    yield f"flagged, a label possible or better: {tally.flagged} ({share(tally.flagged, tally.rows)})"
     if (spared := tally.rows - tally.tiers[FULL]) > 0:
         yield f"decided by the student: {spared} ({share(spared, tally.rows)})"
     yield "languages: " + _list(tally.languages.most_common())
     if tally.verdicts:
-        yield "verdicts: " + _list(tally.verdicts.most_common())
+        found = _list(tally.verdicts.most_common())
+        yield f"verdicts, which go by rules and lower scores, too: {found}"
     far = tally.warnings["out_of_distribution"]
     yield f"out of distribution: {far} ({share(far, tally.rows)})"
     slowest = [f"{s[0]:.2f} s {s[1]} record {s[2]} ({s[3]} tokens)" for s in tally.slowest]

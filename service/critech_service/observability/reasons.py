@@ -7,7 +7,7 @@ from typing import Literal
 Reason = Literal[
     "malformed", "key", "scope", "slow_body", "body_size", "media_type", "validation", "limit",
     "rate", "concurrency", "failed_keys", "keys_checked", "unavailable", "keys_file", "audit_log",
-    "queue", "deadline", "client_gone", "not_ready",
+    "queue", "deadline", "client_gone", "not_ready", "stopping",
 ]  # fmt: skip
 REASONS: dict[int, Reason] = {
     400: "malformed",

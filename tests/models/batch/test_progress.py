@@ -96,10 +96,10 @@ def test_the_summary_names_what_was_found() -> None:
     )
     text = summary(tally, {"t:01": ("First", "一")}, 2.0, 10)
     assert "10 records: 9 classified, 1 rejected, 1 repeated; 10 in 2 s, 5.0/s" in text
-    assert "flagged: 3 (33.3%)" in text
+    assert "flagged, a label possible or better: 3 (33.3%)" in text
     assert "out of distribution: 2 (22.2%)" in text
     assert "1.50 s a.jsonl record 4 (700 tokens)" in text
     assert text.index("t:01") < text.index("t:02")
     assert "First" in text
     assert "not clearance" in text
-    assert "flagged: 0 (none)" in summary(Tally(), {}, 0.0, 0)
+    assert "better: 0 (none)" in summary(Tally(), {}, 0.0, 0)

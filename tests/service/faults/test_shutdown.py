@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import signal
 import socket
+import threading
 import time
 from pathlib import Path
 
 import pytest
+import uvicorn
 from server_process import ask_raw, cpu_seconds, running, until
 
+from critech_service.guard import Guard
 from load import under_load
 
 PATIENCE = 240.0
@@ -71,3 +75,29 @@ def test_idle_and_half_sent_connections_do_not_hold_it_up(tmp_path: Path) -> Non
             server.process.send_signal(signal.SIGTERM)
             assert server.process.wait(timeout=DRAINED_SECONDS) == 0
             assert idle.recv(100) == b""
+
+
+def test_a_request_that_outlasts_the_drain_is_told_so() -> None:
+    """uvicorn cancels it; without an answer of ours it would say 500 and log a traceback."""
+
+    async def endless(*_: object) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    begun = threading.Event()
+    free = socket.create_server(("127.0.0.1", 0))
+    host, port = free.getsockname()
+    config = uvicorn.Config(Guard(endless), timeout_graceful_shutdown=1, lifespan="off")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, args=([free],))
+    thread.start()
+    connection = http.client.HTTPConnection(host, port, timeout=PATIENCE)
+    connection.request("GET", "/")
+    assert begun.wait(PATIENCE)
+    server.should_exit = True
+    answer = connection.getresponse()
+    assert (answer.status, answer.getheader("Connection")) == (503, "close")
+    assert answer.getheader("Retry-After") == "5"
+    assert "The server stops" in json.loads(answer.read())["detail"]
+    thread.join(PATIENCE)
+    assert not thread.is_alive()

@@ -120,6 +120,34 @@ def test_shift_jis_is_read_and_a_column_can_be_chosen(desk: Opener) -> None:
     assert "K26" in page.inner_text("table.dump") or "量子" in page.inner_text("table.dump")
 
 
+NOT_ROWS = {
+    "empty": (b"\n", "empty"),
+    "parquet": (b"PAR1\x15\x04", "neither CSV"),
+    "gzip": (b"\x1f\x8b\x08\x08abcd", "neither CSV"),
+    "zstd": (b"\x28\xb5\x2f\xfdabcd", "neither CSV"),
+    "zip": (b"PK\x03\x04abcd", "neither CSV"),
+    "xml": (b"<?xml version='1.0'?><a/>", "neither CSV"),
+    "array": (b'[{"text": "a"}]', "neither CSV"),
+    "utf-16": ("\ufeffid,text\n1,a\n".encode("utf-16-le"), "neither CSV"),
+}
+
+
+def test_what_is_no_table_is_told_before_a_start(desk: Opener) -> None:
+    page = desk().go("dump")
+    for content, words in NOT_ROWS.values():
+        load(page, "file.bin", content)
+        page.wait_for_selector(f".problem:has-text('{words}')")
+        assert page.locator("#start").count() == 0
+    load(page, "dump.csv", b"id,text\n")
+    page.click("#start")
+    page.wait_for_selector("#counts:has-text('No row was found')")
+    load(page, "dump.csv", csv_file(3))
+    page.click("#start")
+    page.wait_for_selector("table.dump tbody tr")
+    page.wait_for_selector("#start:enabled")
+    assert page.inner_text("#counts") == "3 rows, 0 of them with an error"
+
+
 def test_a_run_outlives_the_view_and_can_be_stopped(desk: Opener) -> None:
     opened = desk()
     page = opened.go("dump")

@@ -53,9 +53,10 @@ def run(argv: Sequence[str]) -> int:
         labels = label_order(classifier.bundle.taxonomies)
         fit_part, _ = split(corpus_records(args.corpus, labels))
         taught = [*documents_of(fit_part), *documents[::2]]
-        teaching = told(classifier, taught, _progress("to teach with"))
+        teaching = told(classifier, taught, _progress("to teach with", len(taught)))
         public = [ids for ids in teaching.ids[: len(fit_part)] if ids is not None]
-        calibration = told(classifier, documents[1::2], _progress("to certify on"))
+        held = documents[1::2]
+        calibration = told(classifier, held, _progress("to certify on", len(held)))
         table = token_table(bundle.encoder_bytes)
         student = teach(table, *teaching.teaching(), public=public, config=config)
         data, words = student.to_bytes(), args.population.strip()
@@ -68,8 +69,8 @@ def run(argv: Sequence[str]) -> int:
     return 0
 
 
-def _progress(what: str) -> Callable[[int], None]:
-    return lambda done: print(f"{done} texts {what}", file=sys.stderr)
+def _progress(what: str, n_texts: int) -> Callable[[int], None]:
+    return lambda done: print(f"{done} of {n_texts} texts {what}", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:

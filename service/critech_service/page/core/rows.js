@@ -12,13 +12,19 @@ const NAMES = {
   ipc: ["ipc", "ipcs", "国際特許分類"],
 };
 export const PARTS = Object.keys(NAMES);
+// a NUL, and how Parquet, zip, PDF, gzip and zstd begin, as the web's latin1 (windows-1252) reads them
+const BINARY = /\0|^(PAR1|PK\x03\x04|%PDF-|\x1f\u2039|\(\xb5\/\xfd)/;
+const OTHER_FORM = /^\s*(<[?!a-z]|\[\s*[{\]])/i; // XML, a JSON array
 
 /** Return what a file is: its encoding, whether JSON lines or CSV, and for CSV its columns and which
- * of them seems to be what. */
+ * of them seems to be what; or, where it is neither, only `refused` (`empty`, `form`). */
 export async function inspected(file) {
   const head = new Uint8Array(await file.slice(0, PIECE).arrayBuffer());
+  if (BINARY.test(new TextDecoder("latin1").decode(head))) return { refused: "form" };
   const encoding = encodingOf(head);
   const text = new TextDecoder(encoding).decode(head, { stream: true });
+  if (!text.trim()) return { refused: "empty" };
+  if (OTHER_FORM.test(text)) return { refused: "form" };
   if (/^\s*\{/.test(text)) return { encoding, kind: "jsonl" };
   const separator = separatorOf(text.split("\n", 1)[0]);
   const reader = new CsvReader(separator);

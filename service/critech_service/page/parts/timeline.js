@@ -53,7 +53,7 @@ function picture(desk, filed, found) {
   const now = today();
   const seen = time(now) >= from && time(now) <= last;
   const label = t("dates.picture", { filed, ends: found.map((one) => one.last_day).join(", ") });
-  return s(
+  const drawn = s(
     "svg",
     { viewBox: `0 0 ${WIDTH} 92`, class: "timeline", role: "img", "aria-label": label },
     s("line", { class: "axis", x1: x(filed), x2: WIDTH - MARGIN, y1: 46, y2: 46 }),
@@ -62,6 +62,7 @@ function picture(desk, filed, found) {
     found.map((one) => tick(x(one.last_day), t("dates.months", { months: one.months }), one.last_day)),
     seen ? [s("path", { class: "now", d: `M${x(now)} 40l-6 -10h12z` }), s("text", { class: "now", x: x(now), y: 12, "text-anchor": "middle" }, t("dates.today"))] : null,
   );
+  return h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": t("dates.title") }, drawn);
 }
 
 function tick(x, words, iso) {

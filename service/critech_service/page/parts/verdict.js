@@ -88,9 +88,14 @@ export function provenancePart(desk, { answer, result, record }) {
       {},
       rows.filter(Boolean).map(([name, value]) => h("div", {}, h("dt", {}, t(`provenance.${name}`)), h("dd", {}, value))),
     ),
-    h("p", { class: "notice" }, pick(answer.notice)),
+    h("p", { class: "notice" }, named(t, pick(answer.notice))),
     h("p", { class: "print-only" }, t("print.line", { day: day(today(), language) })),
   );
+}
+
+/** Return a text of the service in which verdicts are called what the page calls them. */
+function named(t, text) {
+  return text.replaceAll(/`?\b(refer|review|no_indication)\b`?/g, (_, code) => t("verdict.quoted", { verdict: t(`verdict.${code}`) }));
 }
 
 function certificateWords({ t }, certificate) {

@@ -38,7 +38,7 @@ function dropZone(desk, state) {
   const { t } = desk;
   const take = async (file) => {
     if (!file || state.run) return;
-    Object.assign(state, { file, found: await inspected(file), rows: [], error: null, read: 0 });
+    Object.assign(state, { file, found: await inspected(file), rows: [], error: null, read: null });
     state.changed(true);
   };
   return h(
@@ -62,6 +62,9 @@ function settings(desk, state) {
   const { t } = desk;
   const { file, found, run } = state;
   if (!file) return null;
+  if (found.refused) {
+    return h("div", { class: "problem", role: "alert" }, h("strong", {}, data(file.name)), ": ", t(`dump.refused.${found.refused}`));
+  }
   const choice = (part) => {
     const id = `column-${part}`;
     const options = [h("option", { value: -1 }, t("dump.no_column")), ...found.columns.map((name, n) => h("option", { value: n, selected: found.mapping[part] === n }, data(name)))];
@@ -105,8 +108,9 @@ async function begin(desk, state) {
   desk.announce(desk.t("dump.done", { rows: state.rows.length }));
 }
 
-function progressLine({ t, language }, { file, rows, read, run }) {
-  if (!file || (!run && !rows.length)) return null;
+function progressLine({ t, language }, { file, rows, read, run, error }) {
+  if (!file || (!run && !rows.length && (read === null || error))) return null;
+  if (!run && !rows.length) return h("p", { class: "progress", id: "counts" }, t("dump.no_rows"));
   const errors = rows.filter((row) => row.error !== null).length;
   const values = { rows: count(rows.length, language), errors: count(errors, language) };
   return h(
