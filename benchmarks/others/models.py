@@ -10,40 +10,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from critech.bundle import Bundle
-from critech.text import compose_document
-from critech_labels.export import SKOS_BASE, to_skos
-from critech_training.corpus import POSITIVE, default_corpus_dir, load_corpus
-from critech_training.external_baselines import PUNKT, PUNKT_TABLES
+from critech_labels.taxonomy import label_order
+from critech_training.annif_projects import (
+    NLTK_FOLDER,
+    PROJECTS_FILE,
+    VOCABULARY,
+    VOCABULARY_FILE,
+    annif_rows,
+    write_projects,
+)
+from critech_training.corpus import default_corpus_dir, load_corpus
 from others.encoder_folder import write_folder
 
 TAXONOMY = "jp-critical-20"
 # MLLM learns from some hundred documents and grows slow on more; TF-IDF takes them all.
 MLLM_DOCUMENTS = 400
-PROJECTS = """
-[tfidf]
-name=TF-IDF
-language=en
-backend=tfidf
-analyzer=simplemma(en)
-vocab=critech
-limit=20
-
-[mllm]
-name=MLLM
-language=en
-backend=mllm
-analyzer=simplemma(en)
-vocab=critech
-limit=20
-
-[ensemble]
-name=Ensemble
-language=en
-backend=ensemble
-sources=tfidf,mllm
-vocab=critech
-limit=20
-"""
+ANNIF_LABELS = 20
 QUANTIZE = """
 import sys
 from onnxruntime.quantization import QuantType, quantize_dynamic
@@ -90,40 +72,28 @@ class Models:
         and the environment that Annif needs there."""
         place = self.folder / "annif"
         environment = {
-            "ANNIF_PROJECTS": str(place / "projects.cfg"),
+            "ANNIF_PROJECTS": str(place / PROJECTS_FILE),
             "ANNIF_DATADIR": str(place / "data"),
-            "NLTK_DATA": str(place / "nltk"),
+            "NLTK_DATA": str(place / NLTK_FOLDER),
         }
         if not (place / "trained").is_file():
             shutil.rmtree(place, ignore_errors=True)
-            (place / "nltk" / PUNKT).mkdir(parents=True)
-            for name in PUNKT_TABLES:
-                (place / "nltk" / PUNKT / name).touch()
+            place.mkdir(parents=True)
             taxonomies = [t for t in self.bundle.taxonomies if t.id == TAXONOMY]
-            rows = _annif_rows(self.bundle.labels)
-            (place / "projects.cfg").write_text(PROJECTS)
-            (place / "vocabulary.ttl").write_text(to_skos(taxonomies), encoding="utf-8")
+            write_projects(place, taxonomies, ANNIF_LABELS)
+            corpus = load_corpus(default_corpus_dir(), self.bundle.labels)
+            rows = annif_rows(corpus, label_order(taxonomies))
             (place / "all.tsv").write_text("".join(rows), encoding="utf-8")
             some = rows[:: max(1, len(rows) // MLLM_DOCUMENTS)]
             (place / "some.tsv").write_text("".join(some), encoding="utf-8")
             for step in (
-                ("load-vocab", "critech", "vocabulary.ttl"),
+                ("load-vocab", VOCABULARY, VOCABULARY_FILE),
                 ("train", "tfidf", "all.tsv"),
                 ("train", "mllm", "some.tsv"),
             ):
                 _run([programs / "annif", *step], environment, place)
             (place / "trained").touch()
         return place, environment
-
-
-def _annif_rows(labels: Sequence[str]) -> list[str]:
-    rows = []
-    for record in load_corpus(default_corpus_dir(), labels):
-        found = [k for k, v in record.labels.items() if v == POSITIVE and k.startswith(TAXONOMY)]
-        if record.language == "en" and found:
-            text = " ".join(compose_document(record.title, record.text).split())
-            rows.append(f"{text}\t{' '.join(f'<{SKOS_BASE}{label}>' for label in found)}\n")
-    return rows
 
 
 def _run(

@@ -26,8 +26,15 @@ import numpy.typing as npt
 from critech.errors import InputError
 from critech.text import compose_document, detect_language
 from critech_labels import Taxonomy
-from critech_labels.export import SKOS_BASE, to_skos
+from critech_labels.export import SKOS_BASE
 from critech_labels.taxonomy import label_order
+from critech_training.annif_projects import (
+    NLTK_FOLDER,
+    VOCABULARY,
+    VOCABULARY_FILE,
+    annif_rows,
+    write_projects,
+)
 from critech_training.corpus import POSITIVE, Record, strengths
 from critech_training.teacher import teacher_path
 
@@ -39,34 +46,7 @@ SETFIT_ITERATIONS = 20
 SETFIT_STEPS = 1200
 SETFIT_MAX_TOKENS = 192
 
-ANNIF_PROJECTS = """
-[tfidf]
-name=TF-IDF
-language=en
-backend=tfidf
-analyzer=simplemma(en)
-vocab=critech
-limit=1000
-
-[mllm]
-name=MLLM
-language=en
-backend=mllm
-analyzer=simplemma(en)
-vocab=critech
-limit=1000
-
-[ensemble]
-name=Ensemble
-language=en
-backend=ensemble
-sources=tfidf,mllm
-vocab=critech
-limit=1000
-"""
-# Annif cuts sentences with NLTK's Punkt; with empty tables it cuts at every full stop.
-PUNKT = "tokenizers/punkt_tab/english"
-PUNKT_TABLES = ("collocations.tab", "sent_starters.txt", "abbrev_types.txt", "ortho_context.tab")
+ANNIF_LABELS = 1000
 
 
 def setfit(
@@ -154,40 +134,23 @@ def _annif(
         raise InputError("--baselines", "annif is not on the PATH")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for table in PUNKT_TABLES:
-            (folder / "nltk" / PUNKT).mkdir(parents=True, exist_ok=True)
-            (folder / "nltk" / PUNKT / table).touch()
-        (folder / "projects.cfg").write_text(ANNIF_PROJECTS)
-        (folder / "vocabulary.ttl").write_text(to_skos(taxonomies), encoding="utf-8")
-        (folder / "fit.tsv").write_text(_annif_rows(fit_part), encoding="utf-8")
-        _annif_run(folder, command, "load-vocab", "critech", "vocabulary.ttl")
+        order = label_order(taxonomies)
+        write_projects(folder, taxonomies, ANNIF_LABELS)
+        (folder / "fit.tsv").write_text("".join(annif_rows(fit_part, order)), encoding="utf-8")
+        _annif_run(folder, command, "load-vocab", VOCABULARY, VOCABULARY_FILE)
         for backend in trained:
             _annif_run(folder, command, "train", backend, "fit.tsv")
-        order = label_order(taxonomies)
         return [_annif_scores(folder, command, project, texts, order) for texts in parts]
 
 
 def _annif_run(folder: Path, *arguments: str) -> None:
-    environment = {**os.environ, "NLTK_DATA": str(folder / "nltk")}
+    environment = {**os.environ, "NLTK_DATA": str(folder / NLTK_FOLDER)}
     done = subprocess.run(
         arguments, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["no message"]
         raise InputError("--baselines", f"annif {arguments[1]} failed: {lines[-1]}")
-
-
-def _annif_rows(records: Sequence[Record]) -> str:
-    rows = []
-    for record in records:
-        uris = " ".join(f"<{SKOS_BASE}{k}>" for k, v in record.labels.items() if v == POSITIVE)
-        if record.language == "en" and uris:
-            rows.append(f"{_one_line(compose_document(record.title, record.text))}\t{uris}\n")
-    return "".join(rows)
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
 
 
 def _annif_scores(

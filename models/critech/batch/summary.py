@@ -28,7 +28,8 @@ def _counts(tally: Tally, seconds: float, done_now: int) -> Iterator[str]:
     )
     if tally.rejected:
         yield "rejected: " + _list(tally.rejected.most_common())
-    yield f"flagged, a label possible or better: {tally.flagged} ({share(tally.flagged, tally.rows)})"
+    flagged = f"{tally.flagged} ({share(tally.flagged, tally.rows)})"
+    yield f"flagged, a label possible or better: {flagged}"
     if (spared := tally.rows - tally.tiers[FULL]) > 0:
         yield f"decided by the student: {spared} ({share(spared, tally.rows)})"
     yield "languages: " + _list(tally.languages.most_common())
