@@ -33,18 +33,21 @@ class Lanes:
     def close(self) -> None:
         """End the threads once the pieces under way are done; the others are dropped."""
         self._pool.shutdown(wait=True, cancel_futures=True)
-        for lane in self._turns:
-            for future, _, _ in lane:
-                future.cancel()
+        with self._lock:
+            for lane in self._turns:
+                _cancel(lane)
 
     def put(self, lane: Lane, pieces: list[Piece]) -> None:
-        """Add pieces to a lane."""
+        """Add pieces to a lane. Once the threads are to end, they are cancelled at once."""
         with self._lock:
             if not lane and pieces:
                 self._turns.append(lane)
             lane.extend(pieces)
-        for _ in pieces:
-            self._pool.submit(self._serve_next)
+        try:
+            for _ in pieces:
+                self._pool.submit(self._serve_next)
+        except RuntimeError:  # the pool takes nothing on after its shutdown
+            _cancel(pieces)
 
     def _serve_next(self) -> None:
         """Do whatever piece has its turn; there are as many calls as pieces."""
@@ -59,6 +62,11 @@ class Lanes:
             future.set_result(function(item))
         except BaseException as error:
             future.set_exception(error)
+
+
+def _cancel(pieces: Iterable[Piece]) -> None:
+    for future, _, _ in pieces:
+        future.cancel()
 
 
 class Work:

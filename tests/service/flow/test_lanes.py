@@ -124,3 +124,10 @@ def test_closing_lets_nobody_wait_for_ever(waiting: ThreadPoolExecutor) -> None:
     closing.result(30)
     with pytest.raises(DroppedError):
         left.result(30)
+
+
+def test_work_that_comes_after_the_end_is_dropped() -> None:
+    lanes = Lanes(1)
+    lanes.close()
+    with pytest.raises(DroppedError):
+        Work(lanes).map(str, range(3))
