@@ -91,10 +91,19 @@ def _completed(bundle: Bundle) -> Bundle:
 
 
 def app_with_key(classifier: Classifier, folder: Path) -> tuple[FastAPI, str]:
-    """Return an application that asks for a key, and a key that may do everything."""
+    """Return an application that asks for a key and keeps an audit log, and a key that may do
+    everything."""
     record, token = new_key("fuzz", tuple(Scope))
     update_keys(folder / "keys.json", lambda _: KeyFile(keys=(record,)))
-    settings = Settings(keys_file=folder / "keys.json", rate_limit=0, concurrency_limit=0)
+    settings = Settings(
+        keys_file=folder / "keys.json",
+        rate_limit=0,
+        concurrency_limit=0,
+        audit_log=folder / "audit.jsonl",
+        audit_hmac_key="made up, and longer than thirty-two bytes",
+        audit_fsync="off",
+        corrections_file=folder / "corrections.jsonl",
+    )
     return fast_app(classifier, settings), token
 
 

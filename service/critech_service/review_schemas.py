@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from critech_service.schemas import Strict
+from critech_service.schemas import WHOLE, Strict
 
 MAX_CORRECTIONS = 64
+MAX_RECORD = 2**53 - 1  # what JSON carries exactly everywhere
 MAX_REVIEWER = 48  # with the key's id behind it, it still is a name for the log
 
 
@@ -22,21 +23,19 @@ class CorrectionIn(Strict):
 class ReviewIn(Strict):
     """A reviewer's verdict on a screened filing."""
 
-    record: int = Field(
-        ge=1, description="Number of the screening record, from `X-Audit-Records`.", examples=[17]
+    record: Annotated[int, Field(ge=1, le=MAX_RECORD), WHOLE] = Field(
+        description="Number of the screening record, from `X-Audit-Records`.", examples=[17]
     )
     verdict: Literal["refer", "review", "no_indication"] = Field(
         description="The reviewer's verdict; the same as before to accept it."
     )
     reason_code: str = Field(
-        min_length=1,
-        max_length=64,
+        pattern=r"^[a-z][a-z0-9_]{0,63}$",
         description="Why, as a code of the operator's own: lower-case letters, digits and _.",
         examples=["prior_art"],
     )
     reviewer: str = Field(
-        min_length=1,
-        max_length=MAX_REVIEWER,
+        pattern=rf"^[A-Za-z0-9][A-Za-z0-9._@+-]{{0,{MAX_REVIEWER - 1}}}$",
         description="Who; `@` and the id of the key are added where keys are in use.",
         examples=["examiner.1"],
     )

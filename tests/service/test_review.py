@@ -67,7 +67,7 @@ def test_a_verdict_is_overruled_accepted_and_corrected(
     }  # fmt: skip
     assert review["of"] == {"seq": 2, "hash": screening["hash"]}
     assert (review["verdict_before"], review["verdict_after"]) == (before, "review")
-    accept = {**GIVEN, "verdict": "review", "reason_code": "accepted"}
+    accept = {**GIVEN, "record": 2.0, "verdict": "review", "reason_code": "accepted"}
     assert client.post("/v1/screen/review", json=accept).json()["record"] == 4
     assert records(tmp_path)[3]["verdict_before"] == "review"
     assert verify([tmp_path / "audit.jsonl"]).findings == []
@@ -87,6 +87,8 @@ def test_a_verdict_is_overruled_accepted_and_corrected(
         ({"record": 1}, "record"),
         ({"record": 99}, "record"),
         ({"record": 0}, "record"),
+        ({"record": 2**53}, "record"),
+        ({"record": 2.5}, "record"),
         ({"verdict": "clear"}, "verdict"),
         ({"reason_code": "Because of this"}, "reason_code"),
         ({"reviewer": "some body"}, "reviewer"),
