@@ -1,4 +1,7 @@
 import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from critech_training.fit import (
     CalibrationConfig,
@@ -42,6 +45,23 @@ def test_heads_separate_what_is_separable_and_mask_strength_1() -> None:
     assert np.all(
         margins(fit_heads(vectors, tokens, flipped, CONFIG, 1), vectors, tokens)[:, 0] < 0
     )
+
+
+def test_a_label_is_fitted_by_one_thread_of_blas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The order in which several threads add up would show in a bundle's bytes."""
+    seen: list[int] = []
+
+    def counted(self: LogisticRegression, *arguments: object) -> object:
+        seen.extend(one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas")
+        return plain(self, *arguments)
+
+    plain = LogisticRegression.fit
+    monkeypatch.setattr(LogisticRegression, "fit", counted)
+    strengths = np.repeat(np.array([[2], [0]], dtype=np.int8), 4, axis=0)
+    with threadpool_limits(limits=4, user_api="blas"):
+        fit_heads(np.eye(8, dtype=np.float32), [[1, 2]] * 8, strengths, CONFIG)
+    assert seen
+    assert set(seen) == {1}
 
 
 def test_calibration_recovers_probabilities_per_language() -> None:

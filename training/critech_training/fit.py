@@ -12,6 +12,7 @@ from joblib import Parallel, delayed
 from scipy import sparse
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from critech.decision import Thresholds, lift_parents
 from critech.heads import LANGUAGE_ROW, Calibration, Heads
@@ -146,10 +147,12 @@ def fit_heads(
     if known is not None and judged is not None and _same_features(known, old):
         old = known
         chosen = np.flatnonzero((judged.strengths != ARGUABLE).any(axis=0)).tolist()
-    # threads: processes would hand the features over by files, and liblinear runs without the lock
-    columns = Parallel(n_jobs=n_jobs, prefer="threads")(
-        delayed(_fit_label)(X, strengths[:, j], weights[:, j], config) for j in chosen
-    )
+    # threads: processes would hand the features over by files, and liblinear runs without the lock;
+    # one thread of BLAS for each: more of them round otherwise, and take five times as long
+    with threadpool_limits(limits=1, user_api="blas"):
+        columns = Parallel(n_jobs=n_jobs, prefer="threads")(
+            delayed(_fit_label)(X, strengths[:, j], weights[:, j], config) for j in chosen
+        )
     return _with_columns(old, dict(zip(chosen, columns, strict=True)), config)
 
 

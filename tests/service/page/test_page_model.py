@@ -62,3 +62,13 @@ def test_the_reliability_diagram_is_drawn_where_the_bundle_has_its_bins(desk: Op
     assert page.locator(".reliability circle").count() == 2
     assert "0.95" in (page.get_attribute(".reliability >> nth=0", "aria-label") or "")
     assert opened.accessible() == []
+
+
+def test_the_default_bundle_has_a_diagram_for_each_list(desk: Opener) -> None:
+    opened = desk("ja")
+    page = opened.go("model")
+    page.wait_for_selector(".reliability")
+    diagrams = page.locator(".reliability")
+    assert diagrams.count() == 5
+    assert all(diagrams.nth(n).locator("circle").count() >= 5 for n in range(5))
+    opened.shot("reliability")
