@@ -11,6 +11,7 @@ import pytest
 from desk_browser import Desk
 
 from critech.screening.reasons import REASONS
+from critech_labels import load_taxonomies
 from critech_service.routes.page import FOLDER
 
 Opener = Callable[..., Desk]
@@ -50,6 +51,14 @@ def test_japanese_is_japanese_and_english_is_english() -> None:
     for key in TABLES["en"].keys() - same:
         assert not letters.search(TABLES["en"][key]), key
         assert letters.search(TABLES["ja"][key]), key
+
+
+def test_how_far_a_list_was_verified_is_told_as_its_data_say() -> None:
+    """The Japanese words are the page's own, so they follow when the data change."""
+    said = {
+        f"verified.{one.id}.{one.version}": one.verification for one in load_taxonomies().values()
+    }
+    assert {k: v for k, v in TABLES["en"].items() if k.startswith("verified.")} == said
 
 
 def test_every_word_that_a_module_asks_for_is_there_and_none_is_left_over() -> None:

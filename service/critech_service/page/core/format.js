@@ -44,3 +44,11 @@ export function cited({ t }, citations) {
   const written = [citations].flat().map((one) => one.replace(CITED, article)).join("; ");
   return h("span", { lang: /[A-Za-z]/.test(written) ? "en" : null }, data(written));
 }
+
+/** Return how far a list was verified: the service's English, or the page's Japanese of it where it
+ * knows the edition. */
+export function verified({ t, language }, id, version, text) {
+  const key = `verified.${id}.${version}`;
+  const words = t(key);
+  return language === "en" || words === key ? h("span", { lang: "en" }, data(text)) : words;
+}

@@ -1,7 +1,7 @@
 // The verdict, its reasons in words, warnings, and where the answer comes from.
 
 import { data, h } from "../core/dom.js";
-import { day, percent, today } from "../core/format.js";
+import { day, percent, today, verified } from "../core/format.js";
 
 const SIGNS = { refer: "▲", review: "◆", no_indication: "○" };
 
@@ -74,7 +74,7 @@ export function provenancePart(desk, { answer, result, record }) {
     ["taxonomy", [data(result.provenance.taxonomy), " ", data(result.provenance.version)]],
     ["consolidated", answer.provenance.order_consolidated_to],
     ["law", answer.provenance.law_as_of],
-    ["verification", h("span", { lang: "en" }, data(result.provenance.verification))],
+    ["verification", verified(desk, result.provenance.taxonomy, result.provenance.version, result.provenance.verification)],
     ["certificate", certificateWords(desk, certificate)],
     ["model", [data(`${model.bundle} ${model.version}`), " ", h("code", {}, data(model.digest))]],
     record ? ["record", String(record)] : null,

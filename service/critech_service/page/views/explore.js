@@ -1,7 +1,7 @@
 // View: the taxonomies as trees, search in both languages, label pages, the crosswalk.
 
 import { data, fill, h } from "../core/dom.js";
-import { cited } from "../core/format.js";
+import { cited, verified } from "../core/format.js";
 import { crosswalk, found, labelLink, labelOf, taxonomies } from "../core/taxonomies.js";
 import { crosswalkPart } from "../parts/crosswalk.js";
 import { labelPart } from "../parts/label.js";
@@ -61,7 +61,7 @@ function tree(desk, taxonomy) {
     ["version", taxonomy.version],
     ["as_of", taxonomy.as_of],
     ["coverage", pick(taxonomy.coverage?.text)],
-    ["verification", h("span", { lang: "en" }, data(taxonomy.verification))],
+    ["verification", verified(desk, taxonomy.id, taxonomy.version, taxonomy.verification)],
     ["sources", h("span", { lang: "en" }, data(taxonomy.sources.join("; ")))],
   ];
   return h(
