@@ -78,8 +78,12 @@ def test_the_command_prints_sample_sizes_and_writes_suspects(
     (corpus / "part.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     arguments = ["cross-validate", "--bundle", str(tiny_bundle), "--corpus", str(corpus)]
     out = tmp_path / "suspects.jsonl"
+    arguments += ["--cache", str(tmp_path / "cache")]
     assert main([*arguments, "--folds", "3", "--suspects", str(out), "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+    assert main([*arguments, "--folds", "3", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == report
     assert report["n_texts"] == len(rows)
     assert report["taxonomies"]["jp-critical-20"]["n_texts"] == len(rows)
     for line in out.read_text().splitlines():

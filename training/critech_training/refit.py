@@ -40,7 +40,7 @@ from critech_training.judged import JudgedTexts
 from critech_training.measured import score_vectors
 from critech_training.model_card import model_card
 from critech_training.settle import JudgedDocument, Outcome
-from critech_training.vector_cache import embed_cached
+from critech_training.vector_cache import embed_cached, encoder_digest
 
 
 @dataclass(frozen=True)
@@ -150,12 +150,8 @@ def _same_fit(base: Bundle, training: Mapping[str, Any]) -> bool:
 def _embedded(
     encoder: OnnxEncoder, given: Given, parts: tuple[list[Record], list[Record]]
 ) -> tuple[Part, Part]:
-    whole = hashlib.sha256(given.base.encoder_bytes)
-    whole.update(given.base.tokenizer_bytes)
-    whole.update(repr(sorted(given.base.encoder_config.as_dict().items())).encode())
-    vectors, tokens = embed_cached(
-        encoder, whole.hexdigest(), given.corpus, given.cache, given.config.threads
-    )
+    key = encoder_digest(given.base)
+    vectors, tokens = embed_cached(encoder, key, given.corpus, given.cache, given.config.threads)
     at = {record.id: row for row, record in enumerate(given.corpus)}
 
     def part(records: Sequence[Record]) -> Part:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from critech.bundle import Bundle
 from critech.encoder import OnnxEncoder
 from critech.errors import InputError
 from critech.text import compose_document
@@ -24,15 +25,23 @@ from critech_training.embedding import FloatArray, TokenRows, embed_records
 FORMAT = 1
 
 
-def cache_file(folder: Path, encoder_digest: str, records: Sequence[Record]) -> Path:
+def cache_file(folder: Path, encoder_key: str, records: Sequence[Record]) -> Path:
     """Return the file that holds the vectors of these records, in their order."""
-    key = f"{FORMAT}\n{encoder_digest}\n{digest(records)}"
+    key = f"{FORMAT}\n{encoder_key}\n{digest(records)}"
     return folder / f"vectors-{hashlib.sha256(key.encode()).hexdigest()[:32]}.npy"
+
+
+def encoder_digest(bundle: Bundle) -> str:
+    """Return a digest of all that a bundle's vectors depend on beside the text."""
+    whole = hashlib.sha256(bundle.encoder_bytes)
+    whole.update(bundle.tokenizer_bytes)
+    whole.update(repr(sorted(bundle.encoder_config.as_dict().items())).encode())
+    return whole.hexdigest()
 
 
 def embed_cached(
     encoder: OnnxEncoder,
-    encoder_digest: str,
+    encoder_key: str,
     records: Sequence[Record],
     folder: Path | None,
     threads: int,
@@ -43,7 +52,7 @@ def embed_cached(
     """
     if folder is None:
         return embed_records(encoder, records, threads)
-    path = cache_file(folder, encoder_digest, records)
+    path = cache_file(folder, encoder_key, records)
     vectors = _read(path, (len(records), encoder.config.dimension))
     if vectors is not None:
         return vectors, _tokens(encoder, records, threads)

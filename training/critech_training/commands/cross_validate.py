@@ -19,8 +19,8 @@ from critech_training.commands.arguments import corpus_records
 from critech_training.commands.evaluate import print_report
 from critech_training.corpus import default_corpus_dir, is_held_out
 from critech_training.crossval import cross_validate, suspects
-from critech_training.embedding import embed_records
 from critech_training.evaluate import summaries
+from critech_training.vector_cache import embed_cached, encoder_digest
 
 
 def run(argv: Sequence[str]) -> int:
@@ -43,6 +43,9 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--suspects", type=Path, metavar="FILE", help="write suspected label errors (JSON lines)"
     )
+    parser.add_argument(
+        "--cache", type=Path, metavar="DIR", help="keep vectors of the corpus there, no text"
+    )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     args = parser.parse_args(argv)
@@ -53,7 +56,8 @@ def run(argv: Sequence[str]) -> int:
     records = corpus_records(args.corpus, order)
     bundle = read_bundle(args.bundle)
     encoder = OnnxEncoder(bundle.encoder_bytes, bundle.tokenizer_bytes, bundle.encoder_config)
-    vectors, tokens = embed_records(encoder, records, args.threads)
+    key = encoder_digest(bundle)
+    vectors, tokens = embed_cached(encoder, key, records, args.cache, args.threads)
     try:
         found = cross_validate(
             records,
