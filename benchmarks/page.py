@@ -17,7 +17,6 @@ import os
 import shutil
 import statistics
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -42,9 +41,9 @@ def main() -> int:
     if path is None:
         print("page.py: needs Chromium (apt-get install chromium)", file=sys.stderr)
         return 2
-    with tempfile.TemporaryDirectory(prefix="page-") as folder, sync_playwright() as playwright:
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        section = measure(Plan(False, args.threads, Path(folder)), browser, args.views)
+        section = measure(Plan(False, args.threads, Path()), browser, args.views)
         browser.close()
     print(f"Machine: {machine()}.\n\n{section.markdown()}")
     if args.json:
@@ -62,7 +61,10 @@ def measure(plan: Plan, browser: Any, n_views: int) -> Section:
                 if i:
                     views.append(found)
     rows: list[list[object]] = [
-        [words, *(f"{f(one[key] for one in views):.{digits}f}" for f in (_median, min, max))]
+        [
+            words,
+            *(f"{f(one[key] for one in views):.{digits}f}" for f in (statistics.median, min, max)),
+        ]
         for key, words, digits in (
             ("paint_ms", "first paint, ms", 0),
             ("bytes", "bytes over the wire until the form is there", 0),
@@ -122,10 +124,6 @@ def _view(browser: Any, address: str, locale: str) -> dict[str, float]:
         "bare_ms": bare,
         "ratio": verdict / bare,
     }
-
-
-def _median(values: Any) -> float:
-    return statistics.median(values)
 
 
 def _arguments() -> argparse.Namespace:

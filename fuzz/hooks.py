@@ -9,8 +9,11 @@ from typing import Any
 
 import schemathesis
 
+from critech.text import is_readable
+
 LINES = "application/x-ndjson"
 # schemathesis reads \p{L} and \p{N} as these, and takes a text of other letters for one of none
+READABLE = ("text", "title", "abstract")
 KNOWN = re.compile(r"[0-9A-Za-z\u00C0-\u00D6\u00D8-\u00F6\u00F8-\u024F]")
 
 
@@ -30,10 +33,15 @@ def first_line(_: Any, response: Any) -> Any:
 @schemathesis.hook
 def filter_body(_: Any, body: Any) -> bool:
     """Return whether a body has no text that is readable by Unicode and not by schemathesis."""
-    if isinstance(body, dict):
-        return all(filter_body(_, one) for one in body.values())
     if isinstance(body, list):
         return all(filter_body(_, one) for one in body)
-    if not isinstance(body, str):
+    if not isinstance(body, dict):
         return True
-    return KNOWN.search(body) is not None or not any(char.isalnum() for char in body)
+    return all(
+        filter_body(_, one) and not (name in READABLE and _is_mistaken(one))
+        for name, one in body.items()
+    )
+
+
+def _is_mistaken(value: Any) -> bool:
+    return isinstance(value, str) and is_readable(value) and KNOWN.search(value) is None

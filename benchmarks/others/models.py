@@ -78,7 +78,6 @@ class Models:
         }
         if not (place / "trained").is_file():
             shutil.rmtree(place, ignore_errors=True)
-            place.mkdir(parents=True)
             taxonomies = [t for t in self.bundle.taxonomies if t.id == TAXONOMY]
             write_projects(place, taxonomies, ANNIF_LABELS)
             corpus = load_corpus(default_corpus_dir(), self.bundle.labels)

@@ -32,8 +32,8 @@ KINDS = {
     "override": ("of", "verdict_before", "verdict_after", "reason_code", "reviewer"),
     "recovered": ("torn", "lost", "head"),
 }
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}", re.ASCII)
-_CODE = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}", re.ASCII)
+CODE = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 
 Entry = Mapping[str, object]
 
@@ -131,7 +131,7 @@ def override_entry(
     verdicts = get_args(Verdict)
     if after not in verdicts:
         raise InputError("verdict", f"must be one of {', '.join(verdicts)}")
-    if not _CODE.fullmatch(reason_code):
+    if not CODE.fullmatch(reason_code):
         raise InputError("reason_code", "must be lower-case letters, digits and _, 64 at most")
     name = reviewer_name(reviewer)
     return {
@@ -147,6 +147,6 @@ def override_entry(
 
 def reviewer_name(name: str) -> str:
     """Return a reviewer's id. Raise InputError for anything but letters, digits and ``._@+-``."""
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise InputError("reviewer", "must be letters, digits and . _ @ + -, 64 at most")
     return name

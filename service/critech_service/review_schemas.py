@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
+from critech.audit import CODE, NAME
 from critech_service.schemas import WHOLE, Strict
 
 MAX_CORRECTIONS = 64
@@ -30,12 +31,13 @@ class ReviewIn(Strict):
         description="The reviewer's verdict; the same as before to accept it."
     )
     reason_code: str = Field(
-        pattern=r"^[a-z][a-z0-9_]{0,63}$",
+        pattern=f"^{CODE.pattern}$",
         description="Why, as a code of the operator's own: lower-case letters, digits and _.",
         examples=["prior_art"],
     )
     reviewer: str = Field(
-        pattern=rf"^[A-Za-z0-9][A-Za-z0-9._@+-]{{0,{MAX_REVIEWER - 1}}}$",
+        max_length=MAX_REVIEWER,
+        pattern=f"^{NAME.pattern}$",
         description="Who; `@` and the id of the key are added where keys are in use.",
         examples=["examiner.1"],
     )

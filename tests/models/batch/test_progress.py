@@ -102,4 +102,4 @@ def test_the_summary_names_what_was_found() -> None:
     assert text.index("t:01") < text.index("t:02")
     assert "First" in text
     assert "not clearance" in text
-    assert "better: 0 (none)" in summary(Tally(), {}, 0.0, 0)
+    assert "flagged, a label possible or better: 0 (none)" in summary(Tally(), {}, 0.0, 0)

@@ -109,8 +109,11 @@ async function begin(desk, state) {
 }
 
 function progressLine({ t, language }, { file, rows, read, run, error }) {
-  if (!file || (!run && !rows.length && (read === null || error))) return null;
-  if (!run && !rows.length) return h("p", { class: "progress", id: "counts" }, t("dump.no_rows"));
+  if (!file) return null;
+  if (!run && !rows.length) {
+    const ended = read !== null && !error;
+    return ended ? h("p", { class: "progress", id: "counts" }, t("dump.no_rows")) : null;
+  }
   const errors = rows.filter((row) => row.error !== null).length;
   const values = { rows: count(rows.length, language), errors: count(errors, language) };
   return h(
