@@ -45,7 +45,7 @@ def check_matches(parsed: ParsedSymbols) -> None:
         assert field.symbols
         assert usable.issuperset(field.symbols), "a symbol that was not given"
     assert usable.isdisjoint(whole.cpc_only)
-    assert too_coarse(parsed, ORDER) <= set(ORDER.codes())
+    assert too_coarse(parsed, ORDER).keys() <= set(ORDER.codes())
     backwards = ParsedSymbols(parsed.symbols[::-1], parsed.malformed)
     assert kinds(match_fields(backwards, taxonomy=ORDER)) == kinds(whole), "order matters"
     fewer = kinds(match_fields(ParsedSymbols(parsed.symbols[1:], ()), taxonomy=ORDER))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 FIRST_CPC_ONLY_GROUP = 2000
 _SEPARATORS = re.compile(r"[,;|\n\r\t、，；]+")
 _NOISE = re.compile(r"^(?:INT\.?\s*CL\.?\s*[0-9]?\s*[:.]?|IPC[0-9]?\s*[:.]|CPC\s*[:.])\s*")
-_VERSION = r"(?:\s*\(\s*(?:19|20)[0-9]{2}(?:\.[0-9]{2})?\s*\)\s*[A-Z]{0,3})?"
+_VERSION = r"(?:\s*\(\s*(?:19|20)[0-9]{2}(?:\.[0-9]{2})?\s*\)(?:\s*[A-Z]{1,3}(?![A-Z0-9]))?)?"
 _ST8_TAIL = r"(?:\s*(?:19|20)[0-9]{6}[A-Z]{3}(?:(?:19|20)[0-9]{6}[A-Z]{3,4})?)?"
 _FIXED = (
     r"(?P<fixed_subclass>[A-HY][0-9]{2}[A-Z])(?P<fixed_group>[0-9]{4})"

@@ -59,6 +59,11 @@ class FieldMatch:
         return tuple(dict.fromkeys(symbol for rule in self._best for symbol in rule.symbols))
 
     @property
+    def topic_limit(self) -> Bilingual | None:
+        """The topic that every item met is limited to, None when one of them is not."""
+        return _common_limit(self._best)
+
+    @property
     def _best(self) -> tuple[RuleMatch, ...]:
         return tuple(rule for rule in self.rules if rule.match == self.match)
 
@@ -82,7 +87,7 @@ class IpcMatch:
                     "items": list(field.items),
                     "symbols": list(field.symbols),
                     "match": field.match,
-                    "topic_limit": _topic_limit(field),
+                    "topic_limit": field.topic_limit and field.topic_limit.as_dict(),
                 }
                 for field in self.fields
             ],
@@ -91,10 +96,10 @@ class IpcMatch:
         }
 
 
-def _topic_limit(field: FieldMatch) -> dict[str, str] | None:
-    """Return the topic limit when every item met is limited to a topic."""
-    limits = [rule.topic_limit for rule in field.rules if rule.match == field.match]
-    return limits[0].as_dict() if limits[0] is not None and all(limits) else None
+def _common_limit(rules: Sequence[RuleMatch | IpcRule]) -> Bilingual | None:
+    """Return the topic that all of some rules are limited to."""
+    limits = [rule.topic_limit for rule in rules]
+    return limits[0] if all(limits) else None
 
 
 def match_fields(
@@ -128,16 +133,23 @@ def match_fields(
     )
 
 
-def too_coarse(parsed: ParsedSymbols, taxonomy: Taxonomy) -> frozenset[str]:
+def too_coarse(parsed: ParsedSymbols, taxonomy: Taxonomy) -> dict[str, Bilingual | None]:
     """Return the codes of fields that symbols could meet, were they given in full: some part of a
-    rule is met only by a symbol that stands above a listed one (``F42B`` above ``F42B15``)."""
+    rule is met only by a symbol that stands above a listed one (``F42B`` above ``F42B15``). With
+    each stands the topic that all rules it could meet are limited to, or None."""
     usable = [symbol for symbol in parsed.symbols if not symbol.is_cpc_only]
-    return frozenset(
-        label.code
+    found = {
+        label.code: [rule for rule in label.ipc_rules if _could_meet(rule, usable)]
         for label in taxonomy.labels
-        for rule in label.ipc_rules
-        if all(any(_may_meet(s, e) for s in usable for e in part) for part in _listed(rule))
-        and not all(any(_is_exact(s, e) for s in usable for e in part) for part in _listed(rule))
+    }
+    return {code: _common_limit(rules) for code, rules in found.items() if rules}
+
+
+def _could_meet(rule: IpcRule, symbols: Sequence[IpcSymbol]) -> bool:
+    """Return whether symbols do not meet a rule, but could, were they given in full."""
+    parts = _listed(rule)
+    return all(any(_may_meet(s, e) for s in symbols for e in part) for part in parts) and not all(
+        any(_is_exact(s, e) for s in symbols for e in part) for part in parts
     )
 
 

@@ -14,7 +14,7 @@ from critech.text import clean_text, is_readable
 
 LONG_SPAN = 240
 SHORT_SPAN = 12
-_SENTENCE_END = re.compile(r"(?<=[。！？；\n])|(?<=[.!?;])(?=\s)")
+_SENTENCE_END = re.compile(r"(?<=[。｡！？；\n])|(?<=．)(?![0-9０-９])|(?<=[.!?;])(?=\s)")
 _CLAUSE_END = re.compile(r"(?<=[、，：])|(?<=[,:])(?=\s)")
 
 

@@ -166,10 +166,12 @@ class Scorer:
         return scored
 
     def is_calibrated(self, scored: Scored, position: int) -> bool:
-        """Return whether a score of this text rests on a fit of the label's own."""
-        row = LANGUAGE_ROW[scored.language]
-        return (
-            scored.script != "und"
-            and not scored.out_of_distribution
-            and bool(self.bundle.calibration.fitted[row, position])
-        )
+        """Return whether a score of this text rests on a fit of the label's own that holds for
+        such a text."""
+        known = scored.script != "und" and not scored.out_of_distribution
+        return known and self.is_fitted(scored, position)
+
+    def is_fitted(self, scored: Scored, position: int) -> bool:
+        """Return whether enough examples stand behind the label for a fit of its own in the text's
+        language."""
+        return bool(self.bundle.calibration.fitted[LANGUAGE_ROW[scored.language], position])

@@ -28,15 +28,17 @@ def with_rules(taxonomy: Taxonomy, code: str, *rules: IpcRule) -> Taxonomy:
     return dataclasses.replace(taxonomy, labels=labels)
 
 
-def test_the_order_of_2025_changed_field_17_alone() -> None:
+def test_the_order_of_2025_changed_the_symbols_of_field_17_alone() -> None:
     found = diff(secret("2024-05-01"), secret("2025-01-01"))
     assert (found.old_version, found.new_version) == ("2024-05-01", "2025-01-01")
     assert (found.added, found.retired) == ((), ())
     paths = [change.path for change in found.header]
     assert paths == ["instrument.en", "instrument.ja", "effective_from", "verification"]
     assert found.header[2] == FieldChange("effective_from", "2024-05-01", "2025-01-01")
-    (field,) = found.changed
-    assert field.code == "17"
+    field, numbered = found.changed
+    assert (field.code, numbered.code) == ("17", "19")
+    assert [(r.old.order_item, r.new.order_item) for r in numbered.rules] == [(None, 45)]
+    assert numbered.rules[0].added == numbered.rules[0].removed == ()
     assert [change.path for change in field.fields] == ["note"]
     items = [
         (rule.old and rule.old.order_item, rule.new and rule.new.order_item) for rule in field.rules
@@ -161,6 +163,9 @@ def test_the_snapshots_of_the_committed_bundle_are_read() -> None:
         ("us-ecra-14@2024-05-01", "cannot compare us-ecra-14 with jp-secret-patent-25"),
         ("nowhere.json", "cannot read nowhere.json: No such file"),
         ("{tmp}/text.json", "text.json is not JSON"),
+        ("{tmp}/deep.json", "deep.json is not JSON"),
+        ("{tmp}/undated.json", "undated.json is no snapshot of a taxonomy (ValueError("),
+        ("jp-secret-patent-25@20240501", "expected a date as YYYY-MM-DD"),
         ("{tmp}/list.json", "list.json is no snapshot of a taxonomy"),
         ("{tmp}/headless.json", "headless.json is no snapshot of a taxonomy (KeyError('version'))"),
         (str(BUNDLE), "labels.json holds jp-critical-20, jp-kprogram-50"),
@@ -172,6 +177,9 @@ def test_bad_references_are_explained(
 ) -> None:
     (tmp_path / "text.json").write_text("labels", encoding="utf-8")
     (tmp_path / "list.json").write_text("[1]", encoding="utf-8")
+    (tmp_path / "deep.json").write_text("[" * 100_000, encoding="utf-8")
+    undated = {**snapshot(secret("2024-05-01")), "effective_from": "soon"}
+    (tmp_path / "undated.json").write_text(json.dumps(undated), encoding="utf-8")
     (tmp_path / "headless.json").write_text('{"id": "us-ecra-14", "labels": []}', encoding="utf-8")
     assert main(["labels", "diff", reference.replace("{tmp}", str(tmp_path)), NEW]) == 1
     assert message in capsys.readouterr().err

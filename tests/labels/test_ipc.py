@@ -73,6 +73,21 @@ def test_lists_in_every_separator() -> None:
     assert parsed.malformed == ()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "F42B 15/01 (2006.01) F41G 7/22 (2006.01)",
+        "F42B15/01(2006.01)F41G7/22(2006.01)",
+        "F42B 15/01 (2006.01) A F41G 7/22 (2006.01) I",
+        "F42B 15/01 (2006.01)AFI F41G 7/22 (2006.01)ALI",
+    ],
+)
+def test_versions_within_a_list_of_blanks(text: str) -> None:
+    parsed = parse_symbols([text])
+    assert [str(s) for s in parsed.symbols] == ["F42B15/01", "F41G7/22"]
+    assert parsed.malformed == ()
+
+
 def test_malformed_pieces_are_reported_as_given_and_repeats_folded() -> None:
     parsed = parse_symbols(["F42B 15/01; ｎｏｎｓｅｎｓｅ; f42b15/01", "F42B 15/1"])
     assert [str(s) for s in parsed.symbols] == ["F42B15/01"]

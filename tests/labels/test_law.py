@@ -77,7 +77,12 @@ def law_start() -> dt.date:
     ("limit", "text", "found"),
     [
         ("uranium or plutonium", "Enrichment of uranium hexafluoride by lasers", True),
-        ("uranium or plutonium", "UF 6 and Pu-239 are separated", True),
+        ("uranium or plutonium", "UF 6 is fed to the rotor", True),
+        ("uranium or plutonium", "a feed of UF6 gas", True),
+        ("uranium or plutonium", "pellets of UO2", True),
+        ("uranium or plutonium", "Pu-240 is removed", True),
+        ("uranium or plutonium", "a stripper for 233U", True),
+        ("uranium or plutonium", "ウラニウムの濃縮", True),
         ("uranium or plutonium", "プルトニウムの同位体を分離する", True),
         ("uranium or plutonium", "Lithium isotopes; a uraniumlike colour", False),
         ("uranium or plutonium", "リチウム同位体の分離", False),

@@ -80,12 +80,11 @@ def test_the_version_in_force_is_chosen_by_date() -> None:
     before = load_taxonomy("jp-secret-patent-25", dt.date(2024, 12, 31))
     after = load_taxonomy("jp-secret-patent-25", dt.date(2025, 1, 1))
     assert (before.version, after.version) == ("2024-05-01", "2025-01-01")
-    changed = [
-        old.code
-        for old, new in zip(before.labels, after.labels, strict=True)
-        if old.ipc_rules != new.ipc_rules
-    ]
-    assert changed == ["17"]
+    pairs = list(zip(before.labels, after.labels, strict=True))
+    assert [old.code for old, new in pairs if old.ipc_rules != new.ipc_rules] == ["17", "19"]
+    symbols = [[rule.all_of for rule in one.label("19").ipc_rules] for one in (before, after)]
+    assert symbols[0] == symbols[1]
+    assert before.label("19").ipc_rules[0].order_item is None  # its older number was not read
     assert before.label("03") == after.label("03")
 
 

@@ -193,6 +193,29 @@ def test_screen_refuses_a_bad_filing_by_field(
     assert capsys.readouterr().err.startswith(f"critech: {where}: ")
 
 
+@pytest.mark.parametrize(
+    "option",
+    [["--defence-use", "yes"], ["--filing-date", "2026-01-31"], ["--ipc", "B63G"], ["--title", ""]],
+)
+def test_screen_refuses_beside_a_file_what_stands_in_it(
+    option: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "filings.json"
+    path.write_text(json.dumps([FILING]), encoding="utf-8")
+    with pytest.raises(SystemExit) as stopped:
+        main(["screen", "--file", str(path), *option])
+    assert stopped.value.code == 2
+    assert f"{option[0]} does not go with --file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("date", ["20260131", "2026-W05-6", "2026-02-30"])
+def test_a_date_has_one_form(date: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["screen", "--title", "T", "--abstract", "A.", "--filing-date", date])
+    assert stopped.value.code == 2
+    assert "expected a date as YYYY-MM-DD" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("data", [b"[" * 100_000, b"", b"\xff", b'{"title": 1}\n{'])
 def test_screen_refuses_what_is_no_json(
     data: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]

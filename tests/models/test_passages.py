@@ -55,6 +55,19 @@ def test_sentences_in_both_languages() -> None:
     ]
 
 
+def test_full_width_and_half_width_stops_end_a_sentence_and_decimals_do_not() -> None:
+    text = (
+        "口径は３．５ミリ，長さは二倍である．弾丸は鋼から成るものとする．"
+        "赤い柄を有する道具である｡終わりの文がここになお続く"
+    )
+    assert [text[start:end] for start, end in split_spans(text)] == [
+        "口径は３．５ミリ，長さは二倍である．",
+        "弾丸は鋼から成るものとする．",
+        "赤い柄を有する道具である｡",
+        "終わりの文がここになお続く",
+    ]
+
+
 def test_a_text_of_one_sentence_is_cut_at_its_commas() -> None:
     text = "A railgun comprising two parallel rails, an armature between them, and a pulsed supply."
     assert [text[start:end] for start, end in split_spans(text)] == [

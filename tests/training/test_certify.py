@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from critech.classifier import Classifier
 from critech.errors import InputError
-from critech.screening.model import OVERALL, Fusion, ScreeningModel, lower_bound
+from critech.screening.model import (
+    OVERALL,
+    CertificateEntry,
+    Fusion,
+    ScreeningModel,
+    lower_bound,
+)
 from critech_labels import load_taxonomy
 from critech_training.certify import (
     GRID,
@@ -17,8 +25,10 @@ from critech_training.certify import (
     certify,
     entry,
     fixed_sequence,
+    measure,
     positives_needed,
 )
+from critech_training.evaluate import GoldText
 
 TAXONOMY = load_taxonomy("jp-secret-patent-25")
 N_FIELDS = len(TAXONOMY.labels)
@@ -30,9 +40,14 @@ MODEL = ScreeningModel(
 SIMULATIONS = 2_000
 
 
-def calibrating(scores: np.ndarray, strengths: np.ndarray, ja: bool = False) -> Calibrating:
-    rows = np.full(len(scores), int(ja), dtype=np.int64)
-    return Calibrating(scores.astype(np.float64), strengths.astype(np.int8), rows, 0)
+def calibrating(scores: np.ndarray, strengths: np.ndarray, pairs: bool = False) -> Calibrating:
+    """Return a calibration set in English; with ``pairs`` its second half is Japanese and
+    translates the first."""
+    numbers = np.arange(len(scores))
+    half = len(scores) // 2 if pairs else len(scores)
+    rows = (numbers >= half).astype(np.int64)
+    scores, strengths = scores.astype(np.float64), strengths.astype(np.int8)
+    return Calibrating(scores, strengths, rows, numbers % half, 0)
 
 
 @pytest.mark.parametrize("recall", [0.80, 0.95, 0.99])
@@ -82,11 +97,12 @@ def test_too_few_positives_give_no_certificate_and_say_how_many_are_missing() ->
 def test_a_stream_of_negatives_certifies_nothing_and_raises_nothing() -> None:
     scores = np.full((200, N_FIELDS), 0.001)
     data = calibrating(scores, np.zeros((200, N_FIELDS)))
-    for choose in (False, True):
-        model, entries = certify(data, TAXONOMY, MODEL, 0.95, choose)
+    for chosen_on in (None, "sha256:1"):
+        model, entries = certify(data, TAXONOMY, MODEL, 0.95, chosen_on)
         assert {e.status for e in entries} == {"no_certificate"}
         assert {e.needed for e in entries} == {59}
         assert model.cutoffs == MODEL.cutoffs
+        assert model.cutoff_rule == MODEL.cutoff_rule
     bought = budget(data, data, TAXONOMY, MODEL, 20)
     assert (bought.found, bought.positives, bought.interval) == (0, 0, (0.0, 1.0))
 
@@ -98,7 +114,7 @@ def test_labels_languages_and_the_whole_are_counted_apart() -> None:
     scores[:69, 2] = 0.9
     strengths[70, 4] = 1  # arguable: no positive
     data = calibrating(scores, strengths)
-    _, entries = certify(data, TAXONOMY, MODEL, 0.95, choose=False)
+    _, entries = certify(data, TAXONOMY, MODEL, 0.95, None)
     by_key = {(e.label, e.language): e for e in entries}
     overall = by_key[OVERALL, "all"]
     assert (overall.positives, overall.misses) == (70, 1)
@@ -115,10 +131,13 @@ def test_chosen_cutoffs_are_of_the_grid_and_reach_the_target() -> None:
     strengths = np.zeros((400, N_FIELDS))
     strengths[:200, 3] = 2
     scores[:200, 3] = rng.beta(2.0, 1.0, 200)
-    model, entries = certify(calibrating(scores, strengths), TAXONOMY, MODEL, 0.90, choose=True)
+    data = calibrating(scores, strengths)
+    model, entries = certify(data, TAXONOMY, MODEL, 0.90, "sha256:1")
     assert model.cutoffs["en"]["04"] in GRID
     assert model.cutoffs["ja"] == MODEL.cutoffs["ja"]
-    assert "fixed-sequence" in model.cutoff_rule
+    assert model.cutoff_rule == (
+        "fixed-sequence testing for a recall of 0.9 on sha256:1; for ja: a rule"
+    )
     assert next(e for e in entries if (e.label, e.language) == (OVERALL, "en")).lower_bound >= 0.90
 
 
@@ -136,6 +155,41 @@ def test_a_budget_reads_the_best_first() -> None:
         budget(data, data, TAXONOMY, MODEL, 51)
 
 
-def test_a_text_out_of_distribution_is_counted() -> None:
-    data = calibrating(np.zeros((3, N_FIELDS)), np.zeros((3, N_FIELDS)))
-    assert dataclasses.replace(data, n_out_of_distribution=2).n_out_of_distribution == 2
+def positives(n: int, missed: Sequence[int] = ()) -> tuple[np.ndarray, np.ndarray]:
+    scores, strengths = np.full((n, N_FIELDS), 0.001), np.zeros((n, N_FIELDS))
+    scores[:, 2], strengths[:, 2] = 0.9, 2
+    scores[list(missed), 2] = 0.001
+    return scores, strengths
+
+
+def overall(data: Calibrating) -> CertificateEntry:
+    _, entries = certify(data, TAXONOMY, MODEL, 0.95, None)
+    return next(e for e in entries if (e.label, e.language) == (OVERALL, "all"))
+
+
+def test_one_language_does_not_certify_the_other() -> None:
+    found = overall(calibrating(*positives(200)))
+    assert (found.positives, found.misses) == (200, 0)
+    assert (found.status, found.needed) == ("no_certificate", 59)
+
+
+def test_a_text_and_its_translation_are_one_trial() -> None:
+    found = overall(calibrating(*positives(200), pairs=True))
+    assert (found.positives, found.misses, found.status) == (100, 0, "certified")
+    assert found.lower_bound == pytest.approx(lower_bound(100, 100, 0.95), abs=1e-6)
+    one_half_missed = overall(calibrating(*positives(200, missed=[7]), pairs=True))
+    assert (one_half_missed.positives, one_half_missed.misses) == (100, 1)
+
+
+def test_texts_count_in_the_language_that_screening_reads_them_in(tiny_bundle: Path) -> None:
+    english = "A missile seeker with a gimballed infrared sensor and a guidance computer."
+    texts = [
+        GoldText("a", None, english, {}),
+        GoldText("b", None, english, {}, language="ja"),
+        GoldText("c", None, "誘導装置を備えた飛しょう体。", {}, pair_of="a"),
+    ]
+    with Classifier.load(tiny_bundle) as classifier:
+        data = measure(classifier, texts)
+    assert data.language_rows.tolist() == [0, 1, 1]
+    assert data.groups.tolist() == [0, 1, 0]
+    assert data.n_out_of_distribution == 0

@@ -11,6 +11,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from critech_labels import load_taxonomies
 from critech_labels.taxonomy import label_order
 from critech_training.corpus import (
+    CORPUS_DIGEST,
     CorpusError,
     Record,
     default_corpus_dir,
@@ -155,15 +156,16 @@ def test_no_text_names_its_narrow_label(corpus: list[Record]) -> None:
     assert leaks == []
 
 
-def test_no_two_texts_are_nearly_the_same(corpus: list[Record]) -> None:
-    """No pair of texts shares 0.6 of its 8-character shingles.
+def test_no_two_texts_are_nearly_the_same(corpus: list[Record], dev_set: list[Record]) -> None:
+    """No pair of texts, dev sets and all, shares 0.6 of the shorter one's 8-character shingles.
 
     A quarter of the shingles, chosen by checksum and so alike in all texts, finds the candidates;
     frequent ones (boilerplate) find none.
     """
     shingles = []
     places = defaultdict(list)
-    for row, record in enumerate(corpus):
+    records = [*corpus, *dev_set]
+    for row, record in enumerate(records):
         text = re.sub(r"\s+", " ", record.text.lower())
         found = {text[i : i + 8] for i in range(max(1, len(text) - 7))}
         shingles.append(found)
@@ -175,9 +177,10 @@ def test_no_two_texts_are_nearly_the_same(corpus: list[Record]) -> None:
         if len(rows) <= 20:
             shared.update((a, b) for i, a in enumerate(rows) for b in rows[i + 1 :])
     close = [
-        (corpus[a].id, corpus[b].id)
+        (records[a].id, records[b].id)
         for (a, b), count in shared.items()
-        if count > 2 and len(shingles[a] & shingles[b]) / len(shingles[a] | shingles[b]) > 0.6
+        if count > 2
+        and len(shingles[a] & shingles[b]) > 0.6 * min(len(shingles[a]), len(shingles[b]))
     ]
     assert close == []
 
@@ -200,6 +203,10 @@ def test_about_an_eighth_is_held_out(corpus: list[Record]) -> None:
         ({"pair_of": "a-9"}, "pair_of 'a-9' does not exist"),
         ({"subtopics": ["10.1"]}, "sub-topic 10.1 without jp-critical-20:10 at 2"),
         ({"colour": "red"}, "has not the fields"),
+        ({"text": None}, "text is of a wrong type"),
+        ({"labels": None}, "labels is of a wrong type"),
+        ({"subtopics": None}, "subtopics is of a wrong type"),
+        ({"subtopics": [10.1]}, "subtopics is of a wrong type"),
     ],
 )
 def test_bad_records_are_named(tmp_path: Path, change: dict[str, object], message: str) -> None:
@@ -214,6 +221,19 @@ def test_repeats_and_emptiness_are_named(tmp_path: Path) -> None:
     (tmp_path / "part.jsonl").write_text("\n".join([json.dumps(GOOD)] * 2))
     with pytest.raises(CorpusError, match=r"repeated ids: \['a-1'\]"):
         load_corpus(tmp_path, ORDER)
+
+
+def test_a_file_in_another_encoding_is_named(tmp_path: Path) -> None:
+    (tmp_path / "part.jsonl").write_bytes(
+        json.dumps({**GOOD, "text": "魚雷"}, ensure_ascii=False).encode("cp932")
+    )
+    with pytest.raises(CorpusError, match=r"part\.jsonl: is not UTF-8"):
+        load_corpus(tmp_path, ORDER)
+
+
+def test_the_version_names_this_corpus(corpus: list[Record]) -> None:
+    """Whoever changes a text gives the corpus another version and digest."""
+    assert digest(sorted(corpus, key=lambda record: record.id)) == CORPUS_DIGEST
 
 
 def test_strengths_pairs_and_digest() -> None:

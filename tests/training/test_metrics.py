@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from critech_training.metrics import (
     average_precision,
     calibration_error,
     compare,
+    group_numbers,
     label_figures,
     macro_f1,
     mean_average_precision,
@@ -69,8 +72,25 @@ def test_summary_has_sizes_and_intervals_that_hold_the_value() -> None:
     assert (found["n_texts"], found["n_labels"]) == (80, 4)
     assert found["n_positives"] == int((strengths == 2).sum())
     for name, metric in found["metrics"].items():
-        if not name.startswith("calibration"):
-            assert metric["low"] <= metric["value"] <= metric["high"], name
+        assert metric["low"] <= metric["value"] <= metric["high"], name
+
+
+def test_a_text_and_its_translation_are_one_sample() -> None:
+    """Doubling every text tells nothing new: the intervals stay, and would narrow otherwise."""
+    rng = np.random.default_rng(2)
+    strengths = (rng.random((60, 3)) < 0.3).astype(np.int8) * 2
+    scores = np.clip(strengths / 2 * 0.3 + rng.random((60, 3)) * 0.7, 0, 1)
+    once = Slice(scores, strengths, scores > 0.5, scores > 0.2)
+    twice = once.take(np.repeat(np.arange(60), 2))
+    paired = dataclasses.replace(twice, groups=np.repeat(np.arange(60), 2))
+
+    def width(data: Slice) -> float:
+        f1 = summarise(data)["metrics"]["micro_f1"]
+        return float(f1["high"] - f1["low"])
+
+    assert width(paired) == width(once) > 1.2 * width(twice)
+    assert group_numbers(["b", "a", "b"]).tolist() == [0, 1, 0]
+    assert paired.columns([0]).take(np.array([5, 4])).groups.tolist() == [2, 2]
 
 
 def test_no_positives_give_null_not_zero() -> None:

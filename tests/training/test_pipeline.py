@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from critech import Classifier
-from critech.bundle import read_bundle
+from critech.bundle import default_path, read_bundle
 from critech_training.base_weights import packed_path, read_packed
+from critech_training.corpus import CORPUS_VERSION
+from critech_training.model_card import model_card
 from critech_training.vocabulary import build_tokenizer, keeps, kept_ids
 
 
@@ -21,10 +23,21 @@ def test_the_tiny_run_gives_a_whole_bundle(tiny_bundle: Path) -> None:
     assert re.fullmatch(r"sha256:[0-9a-f]{64}", training["corpus_digest"])
     assert training["packages"]["onnxruntime"]
     assert bundle.metrics["n_texts"] == training["n_texts"]["held_out"]
-    assert "| jp-critical-20 |" in (tiny_bundle / "MODEL_CARD.md").read_text()
+    card = (tiny_bundle / "MODEL_CARD.md").read_text()
+    assert "| jp-critical-20 |" in card
+    assert training["corpus_version"] is None
+    assert "It is not the corpus of the project" in card
+    assert "token embeddings in half precision" in card
     with Classifier(bundle, threads=1) as classifier:
         result = classifier.classify(["A battery with a solid electrolyte."]).results[0]
     assert len(result.taxonomies) == 4
+
+
+def test_the_card_of_the_default_bundle_names_corpus_and_base() -> None:
+    bundle = read_bundle(default_path())
+    card = model_card(bundle.manifest["training"], bundle.metrics)
+    assert f"Version {CORPUS_VERSION} of the corpus that was written for this project" in card
+    assert "4-bit token embeddings" in card
 
 
 @pytest.mark.slow

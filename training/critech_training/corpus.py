@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 CORPUS_VERSION = "6"
+CORPUS_DIGEST = "sha256:f41e8ed3b480455c72b8d9d3265fa82b5bdef9be5e9eebf9cfa3b4fbfa56301f"
 HELD_OUT_PERCENT = 12
 REGISTERS = (
     "abstract", "claim", "description", "datasheet", "shop", "email", "tender", "project", "paper",
@@ -22,6 +23,18 @@ PLAIN = "plain"
 KINDS = ("pos", "hard", PLAIN)
 POSITIVE = 2
 ARGUABLE = 1
+FIELD_TYPES: Mapping[str, Any] = {
+    "id": str,
+    "language": str,
+    "register": str,
+    "kind": str,
+    "title": str | None,
+    "text": str,
+    "labels": dict,
+    "pair_of": str | None,
+    "subtopics": (list, tuple),
+}
+ALLOWED = {"language": ("en", "ja"), "register": REGISTERS, "kind": KINDS}
 SUBTOPIC_FIELD = "jp-critical-20:{}"
 
 
@@ -93,29 +106,36 @@ def load_corpus(folder: Path, known_labels: Iterable[str]) -> list[Record]:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            if line.strip():
-                yield number, line
+    try:
+        with path.open(encoding="utf-8") as file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    yield number, line
+    except UnicodeDecodeError as error:
+        raise CorpusError(f"{path.name}: is not UTF-8 (byte {error.start})") from None
 
 
 def _parse(line: str, where: str, known: frozenset[str]) -> Record:
     try:
         raw: dict[str, Any] = json.loads(line)
         record = Record(**raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise CorpusError(f"{where}: is not JSON") from None
     except TypeError:
         raise CorpusError(f"{where}: has not the fields of a record") from None
-    for name, value, allowed in (
-        ("language", record.language, ("en", "ja")),
-        ("register", record.register, REGISTERS),
-        ("kind", record.kind, KINDS),
-    ):
-        if value not in allowed:
+    for name, kind in FIELD_TYPES.items():
+        if not isinstance(getattr(record, name), kind):
+            raise CorpusError(f"{where}: {name} is of a wrong type")
+    for name, allowed in ALLOWED.items():
+        if getattr(record, name) not in allowed:
             raise CorpusError(f"{where}: {name} is none of {allowed}")
     if not record.text.strip():
         raise CorpusError(f"{where}: text is empty")
+    _check_labels(record, where, known)
+    return record
+
+
+def _check_labels(record: Record, where: str, known: frozenset[str]) -> None:
     for label, strength in record.labels.items():
         if label not in known:
             raise CorpusError(f"{where}: unknown label")
@@ -125,10 +145,11 @@ def _parse(line: str, where: str, known: frozenset[str]) -> Record:
         if category and strength > record.labels.get(category, 0):
             raise CorpusError(f"{where}: {label} is stronger than its category")
     for subtopic in record.subtopics:
+        if not isinstance(subtopic, str):
+            raise CorpusError(f"{where}: subtopics is of a wrong type")
         field = SUBTOPIC_FIELD.format(subtopic.rpartition(".")[0])
         if record.labels.get(field) != POSITIVE:
             raise CorpusError(f"{where}: sub-topic {subtopic} without {field} at {POSITIVE}")
-    return record
 
 
 def strengths(labels: Sequence[Mapping[str, int]], order: Sequence[str]) -> npt.NDArray[np.int8]:

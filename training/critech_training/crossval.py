@@ -103,7 +103,8 @@ def cross_validate(
         scores[inside] = calibrated_scores(fit, z[inside], _languages(records, inside), parents)
         for i in inside:
             decisions[i] = decide_all(scores[i], thresholds, int(rows[i]), parents)
-    slices, _ = taxonomy_slices(decided_slice(scores, y, decisions), taxonomies, order)
+    whole = decided_slice(scores, y, decisions, [record.group for record in records])
+    slices, _ = taxonomy_slices(whole, taxonomies, order)
     return CrossValidation(folds, scores, slices)
 
 

@@ -23,6 +23,7 @@ from critech_training.metrics import (
     Slice,
     Strengths,
     compare,
+    group_numbers,
     label_figures,
     summarise,
 )
@@ -30,11 +31,13 @@ from critech_training.metrics import (
 SUB_ITEMS = " (sub-items)"
 LENGTH_BOUNDS = (64, 128, 256)
 FREQUENCY_BOUNDS = (60, 100)
+TEXT_FIELDS = {"id": (str, int), "text": str}
+OPTIONAL_FIELDS = ("title", "language", "register", "pair_of")
 
 
 @dataclass(frozen=True)
 class GoldText:
-    """One labelled text of a gold file."""
+    """One labelled text of a gold file; ``pair_of`` is the id of the text that it translates."""
 
     id: str
     title: str | None
@@ -42,11 +45,18 @@ class GoldText:
     labels: Mapping[str, int]
     language: str | None = None
     register: str | None = None
+    pair_of: str | None = None
+
+    @property
+    def group(self) -> str:
+        """What is one sample: a text and its translation."""
+        return self.pair_of or self.id
 
 
 def read_gold(path: Path, known_labels: Collection[str]) -> list[GoldText]:
-    """Return the texts of a JSON-lines file: ``id``, ``title?``, ``text``, ``language?`` and
-    ``labels`` (label id to 2 or 1). Raise InputError that names line and field."""
+    """Return the texts of a JSON-lines file: ``id``, ``title?``, ``text``, ``language?``,
+    ``register?``, ``pair_of?`` and ``labels`` (label id to 2 or 1). Raise InputError that names
+    line and field."""
     texts = []
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
@@ -61,30 +71,42 @@ def read_gold(path: Path, known_labels: Collection[str]) -> list[GoldText]:
 
 
 def _gold_text(line: str, where: str, known_labels: Collection[str]) -> GoldText:
-    try:
-        row = json.loads(line)
-    except ValueError:
-        raise InputError(where, "is not JSON") from None
-    if not isinstance(row, dict):
-        raise InputError(where, "is not a JSON object")
-    for name, kind in (("id", (str, int)), ("text", str), ("labels", dict)):
-        if not isinstance(row.get(name), kind):
-            raise InputError(f"{where}.{name}", "is missing or of a wrong type")
-    if not is_readable(row["text"]):
-        raise InputError(f"{where}.text", "is empty")
+    row = _row(line, where, {**TEXT_FIELDS, "labels": dict})
     for label, strength in row["labels"].items():
         if label not in known_labels:
             raise InputError(f"{where}.labels", "unknown label")
         if strength not in (1, 2):
             raise InputError(f"{where}.labels", f"strength of {label} must be 1 or 2")
-    return GoldText(
-        str(row["id"]),
-        row.get("title"),
-        row["text"],
-        row["labels"],
-        row.get("language"),
-        row.get("register"),
-    )
+    return GoldText(labels=row["labels"], **_text_parts(row))
+
+
+def unlabelled_text(line: str, where: str) -> GoldText:
+    """Return the text of a line of JSON, its labels left aside. Raise InputError that names the
+    field under ``where``."""
+    return GoldText(labels={}, **_text_parts(_row(line, where, TEXT_FIELDS)))
+
+
+def _row(line: str, where: str, needed: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        raise InputError(where, "is not JSON") from None
+    if not isinstance(row, dict):
+        raise InputError(where, "is not a JSON object")
+    for name, kind in needed.items():
+        if not isinstance(row.get(name), kind):
+            raise InputError(f"{where}.{name}", "is missing or of a wrong type")
+    for name in OPTIONAL_FIELDS:
+        if not isinstance(row.get(name), str | None):
+            raise InputError(f"{where}.{name}", "must be a string")
+    if not is_readable(row["text"]):
+        raise InputError(f"{where}.text", "is empty")
+    return row
+
+
+def _text_parts(row: Mapping[str, Any]) -> dict[str, Any]:
+    optional = {name: row.get(name) for name in OPTIONAL_FIELDS}
+    return {"id": str(row["id"]), "text": row["text"], **optional}
 
 
 @dataclass(frozen=True)
@@ -113,6 +135,7 @@ def score_texts(classifier: Classifier, texts: Sequence[GoldText]) -> Scoring:
         np.stack([one.scores for one in scored]),
         strength_matrix([text.labels for text in texts], order),
         [one.decisions for one in scored],
+        [text.group for text in texts],
     )
     slices, labels = taxonomy_slices(whole, classifier.bundle.taxonomies, order)
     return Scoring(
@@ -124,14 +147,19 @@ def score_texts(classifier: Classifier, texts: Sequence[GoldText]) -> Scoring:
 
 
 def decided_slice(
-    scores: Scores, strengths: Strengths, decisions: Sequence[Sequence[Decision]]
+    scores: Scores,
+    strengths: Strengths,
+    decisions: Sequence[Sequence[Decision]],
+    groups: Sequence[str],
 ) -> Slice:
-    """Return the slice of scores and the decisions made from them, one row of both a text."""
+    """Return the slice of scores and the decisions made from them, one row of both a text. Texts
+    of one name in ``groups`` are resampled together."""
     return Slice(
         scores,
         strengths,
         np.array([[d == "assigned" for d in row] for row in decisions]),
         np.array([[d != "not_assigned" for d in row] for row in decisions]),
+        group_numbers(groups),
     )
 
 

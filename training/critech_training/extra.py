@@ -105,7 +105,8 @@ def _reason(document: JudgedDocument, near: Sequence[tuple[Record, bool]]) -> tu
 
 def _held_out(documents: Sequence[JudgedDocument], corrections: Sequence[Correction]) -> list[bool]:
     """Return which documents are held out: a group goes where a hash of the words of the document
-    that was corrected first sends it, so that later corrections leave it where it is."""
+    that was corrected first sends it, so that later corrections leave it where it is, unless one
+    shows that it belongs to an earlier document."""
     out = [False] * len(documents)
     for group in _groups(documents):
         first = min(

@@ -22,13 +22,15 @@ def score_vectors(
     tokens: Sequence[tuple[int, ...]],
     languages: Sequence[Language],
     strengths: npt.NDArray[np.int8],
+    *,
+    groups: Sequence[str],
 ) -> Slice:
     """Return scores and decisions of all labels for texts whose vectors and tokens come from the
-    bundle's own encoder; at least one text."""
+    bundle's own encoder; at least one text. Those of one name in ``groups`` are one sample."""
     scorer = Scorer(bundle)
     scored = [
         scorer.score_embedding(Embedding(vector, ids, len(ids)), language, language)
         for vector, ids, language in zip(vectors, tokens, languages, strict=True)
     ]
     scores = np.stack([one.scores for one in scored])
-    return decided_slice(scores, strengths, [one.decisions for one in scored])
+    return decided_slice(scores, strengths, [one.decisions for one in scored], groups)

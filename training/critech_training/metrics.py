@@ -22,7 +22,7 @@ N_RESAMPLES = 200
 
 @dataclass(frozen=True)
 class Interval:
-    """A value with its 95 % percentile bootstrap interval. NaN where it is undefined."""
+    """A value with its 95 % bootstrap interval. NaN where it is undefined."""
 
     value: float
     low: float
@@ -152,20 +152,33 @@ def precision_recall(
 
 @dataclass(frozen=True)
 class Slice:
-    """Scores and decisions for the labels of one taxonomy on a set of texts."""
+    """Scores and decisions for the labels of one taxonomy on a set of texts. Texts of one number
+    in ``groups`` int64 [n_texts], such as a text and its translation, are no independent samples:
+    they are resampled together. Without it every text stands for itself."""
 
     scores: Scores
     strengths: Strengths
     assigned: Decided
     possible: Decided
+    groups: npt.NDArray[np.int64] | None = None
 
     def take(self, rows: npt.NDArray[np.integer]) -> Slice:
         """Return the slice for some of the texts, repeats allowed."""
-        return Slice(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+        return self._cut(rows, None if self.groups is None else self.groups[rows])
 
     def columns(self, chosen: Sequence[int]) -> Slice:
         """Return the slice for some of the labels."""
-        return Slice(*(getattr(self, name)[:, chosen] for name in self.__dataclass_fields__))
+        return self._cut((slice(None), list(chosen)), self.groups)
+
+    def _cut(self, key: Any, groups: npt.NDArray[np.int64] | None) -> Slice:
+        parts = (self.scores, self.strengths, self.assigned, self.possible)
+        return Slice(*(part[key] for part in parts), groups)
+
+
+def group_numbers(names: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Return a number for each name, alike for like names, in the order they come."""
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(name, len(numbers)) for name in names], dtype=np.int64)
 
 
 def compare(
@@ -178,10 +191,7 @@ def compare(
     """Return for every metric the difference ``data`` less ``other`` on the same texts, with a
     paired bootstrap interval (both are resampled alike) and the share of resamples above zero."""
     functions = metric_functions(_scored(data.strengths, min_positives))
-    drawn = [
-        (data.take(rows), other.take(rows))
-        for rows in resamples(len(data.scores), n_resamples, seed)
-    ]
+    drawn = [(data.take(rows), other.take(rows)) for rows in resamples(data, n_resamples, seed)]
     out = {}
     for name, function in functions.items():
         differences = [function(mine) - function(theirs) for mine, theirs in drawn]
@@ -197,7 +207,7 @@ def label_figures(
 ) -> dict[str, Any]:
     """Return for every label its positives, average precision with interval, and precision, recall
     and recall at ``possible`` of its decisions. Undefined figures are null."""
-    drawn = resamples(len(data.scores), n_resamples, seed)
+    drawn = resamples(data, n_resamples, seed)
     out = {}
     for j, label in enumerate(labels):
         used = data.strengths[:, j] != ARGUABLE
@@ -229,7 +239,8 @@ def metric_functions(
     scored_labels: npt.NDArray[np.integer],
 ) -> dict[str, Callable[[Slice], float]]:
     """Return the metrics by name. Mean average precision and macro F1 are over
-    ``scored_labels``, fixed beforehand so that resampling does not change which labels count."""
+    ``scored_labels``, fixed beforehand; one without a positive in a resample is left out of its
+    mean there."""
 
     def over_scored(measure: Callable[..., float], name: str) -> Callable[[Slice], float]:
         def value(s: Slice) -> float:
@@ -251,11 +262,18 @@ def metric_functions(
 
 
 def resamples(
-    n_texts: int, n_resamples: int = N_RESAMPLES, seed: int = 0
+    data: Slice, n_resamples: int = N_RESAMPLES, seed: int = 0
 ) -> list[npt.NDArray[np.integer]]:
-    """Return the rows of each bootstrap resample over texts; the same for the same arguments."""
+    """Return the rows of each bootstrap resample over groups of texts; the same for the same
+    arguments."""
     rng = np.random.default_rng(seed)
-    return [rng.integers(0, n_texts, n_texts) for _ in range(n_resamples)]
+    n_texts = len(data.scores)
+    if data.groups is None:
+        return [rng.integers(0, n_texts, n_texts) for _ in range(n_resamples)]
+    members = [np.flatnonzero(data.groups == group) for group in np.unique(data.groups)]
+    n_groups = len(members)
+    drawn = [rng.integers(0, n_groups, n_groups) for _ in range(n_resamples)]
+    return [np.concatenate([members[group] for group in groups]) for groups in drawn]
 
 
 def percentile_interval(value: float, resampled: Sequence[float]) -> Interval:
@@ -266,6 +284,18 @@ def percentile_interval(value: float, resampled: Sequence[float]) -> Interval:
     return Interval(value, float(low), float(high))
 
 
+def normal_interval(value: float, resampled: Sequence[float]) -> Interval:
+    """Return a value of 0 to 1 plus and minus 1.96 standard deviations of its resampled values.
+
+    For calibration errors: a resample repeats texts, which makes every gap look wider, so that
+    their percentiles lie too high, some of them wholly above the value.
+    """
+    values = np.array(resampled, dtype=float)
+    values = values[~np.isnan(values)]
+    half = 1.96 * float(values.std(ddof=1)) if len(values) > 1 else np.nan
+    return Interval(value, float(np.clip(value - half, 0, 1)), float(np.clip(value + half, 0, 1)))
+
+
 def summarise(
     data: Slice, min_positives: int = 3, n_resamples: int = N_RESAMPLES, seed: int = 0
 ) -> dict[str, Any]:
@@ -274,9 +304,9 @@ def summarise(
     scored = _scored(data.strengths, min_positives)
     functions = metric_functions(scored)
     n_texts = len(data.scores)
-    drawn = [data.take(rows) for rows in resamples(n_texts, n_resamples, seed)]
+    drawn = [data.take(rows) for rows in resamples(data, n_resamples, seed)]
     metrics = {
-        name: percentile_interval(function(data), [function(one) for one in drawn]).as_dict()
+        name: _interval_of(name)(function(data), [function(one) for one in drawn]).as_dict()
         for name, function in functions.items()
     }
     return {
@@ -289,3 +319,7 @@ def summarise(
         "n_texts_with_positive": int((data.strengths == POSITIVE).any(axis=1).sum()),
         "metrics": metrics,
     }
+
+
+def _interval_of(metric: str) -> Callable[[float, Sequence[float]], Interval]:
+    return normal_interval if metric.startswith("calibration_error") else percentile_interval

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from critech_training.base_weights import PACKED_BASE
 from critech_training.evaluate import markdown_table
 
 CARD = """# critech bundle
@@ -20,21 +21,19 @@ Not a determination of any legal status. The absence of a label is not clearance
 
 ## Model
 
-Encoder: {base}, its upper layers fine-tuned{teacher}, exported to ONNX (int8 weights, 4-bit token
-embeddings, vocabulary reduced to English and Japanese). Heads: one logistic regression per label
-over the dense vector and TF-IDF of tokens. Scores: Platt scaling per label and language on texts
-that neither encoder nor heads were fitted on, negatives weighted to stated base rates: scores are
-meant for a stream of texts of which a label fits, on average, this share: {base_rates}.
+Encoder: {base}, its upper layers fine-tuned{teacher}, exported to ONNX
+({stored}).
+Heads: one logistic regression per label over the dense vector and TF-IDF of tokens. Scores: Platt
+scaling per label and language on texts that neither encoder nor heads were fitted on, negatives
+weighted to stated base rates: scores are meant for a stream of texts of which a label fits, on
+average, this share: {base_rates}.
 
 ## Data
 
-{n_texts} texts written for this project ({n_en} English, {n_ja} Japanese), none copied, none made
-by template; version {corpus_version}, digest `{corpus_digest}`. {n_held_out} of them are held out
-for calibration, thresholds and the table below. The encoder was fine-tuned on {n_tuned} of the
-others (corpus digest at that time `{tuned_digest}`), the heads on all of them. The labels were
-given by the writers of the texts and, blind, by a second reader, disputes settled or left out, all
-of them language models under one annotation manual; the data sheet of the corpus has their
-agreement. They are not determinations by any authority.
+{n_texts} texts ({n_en} English, {n_ja} Japanese), digest `{corpus_digest}`. {n_held_out} of them
+are held out for calibration, thresholds and the table below. The encoder was fine-tuned on
+{n_tuned} of the others (corpus digest at that time `{tuned_digest}`), the heads on all of them.
+{origin}
 
 ## Held-out figures
 
@@ -58,6 +57,15 @@ Figures on real patents stand in `docs/model-card.md` of the project, with their
   Japanese is not told apart from technical text by its words; it rarely reaches a cut-off.
 """
 
+OWN_CORPUS = """Version {corpus_version} of the corpus that was written for this project, none of it
+copied or made by template. The labels were given by the writers of the texts and, blind, by a
+second reader, disputes settled or left out, all of them language models under one annotation
+manual; the data sheet of the corpus has their agreement. They are not determinations by any
+authority."""
+OTHER_CORPUS = """It is not the corpus of the project: whoever trained this bundle knows where its
+texts and labels come from, and its labels are those of the project's lists."""
+PACKED = "int8 weights, 4-bit token embeddings, vocabulary reduced to English and Japanese"
+UNPACKED = "int8 weights, token embeddings in half precision"
 
 CORRECTIONS = """
 ## Corrections
@@ -72,6 +80,7 @@ depend on them: **it is as confidential as those texts are**.
 def model_card(training: Mapping[str, Any], report: Mapping[str, Any]) -> str:
     """Return the card in Markdown."""
     n_texts, encoder = training["n_texts"], training["encoder"]
+    origin = OTHER_CORPUS if training["corpus_version"] is None else OWN_CORPUS
     card = CARD.format(
         base=training["base"],
         teacher=" with an English teacher" if "teacher_weight" in encoder["config"] else "",
@@ -85,7 +94,8 @@ def model_card(training: Mapping[str, Any], report: Mapping[str, Any]) -> str:
         n_held_out=n_texts["held_out"],
         n_tuned=encoder["n_texts"],
         tuned_digest=encoder["corpus_digest"],
-        corpus_version=training["corpus_version"],
+        stored=PACKED if PACKED_BASE in training["base"] else UNPACKED,
+        origin=origin.format(corpus_version=training["corpus_version"]),
         corpus_digest=training["corpus_digest"],
         min_positives=next(iter(report["taxonomies"].values()))["min_positives"],
         table=markdown_table(report),

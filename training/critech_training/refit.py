@@ -197,9 +197,10 @@ def _compared(
     """Return the rows of the gate, and the new bundle's metrics on the held-out corpus."""
     labels = new.labels
     languages = [record.language for record in held_out.records]
+    groups = [record.group for record in held_out.records]
     y = strengths([record.labels for record in held_out.records], labels)
     before, after = (
-        score_vectors(bundle, held_out.vectors, held_out.tokens, languages, y)
+        score_vectors(bundle, held_out.vectors, held_out.tokens, languages, y, groups=groups)
         for bundle in (old, new)
     )
     kinds = [record.kind for record in held_out.records]
@@ -207,8 +208,11 @@ def _compared(
     rows += negative_rows(before, after, labels, kinds)
     if judged is not None:
         spoken = [one.language for one in documents]
+        keys = [one.key for one in documents]
         first, second = (
-            score_vectors(bundle, judged.vectors, judged.tokens, spoken, judged.strengths)
+            score_vectors(
+                bundle, judged.vectors, judged.tokens, spoken, judged.strengths, groups=keys
+            )
             for bundle in (old, new)
         )
         rows += recall_rows("corrections", first, second, labels, spoken)

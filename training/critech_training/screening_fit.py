@@ -97,10 +97,11 @@ def fit_screening(
 def _cutoff(positive: FloatArray, plain: FloatArray, config: CutoffConfig) -> float:
     """Return the cut-off for scores of positive pairs and the best score of each plain text."""
     reach = np.quantile(positive, 1 - config.recall, method="lower") if len(positive) else 0.0
+    reach = np.floor(float(reach) * 1e6) / 1e6  # a positive that is kept must not fall below it
     allowed = int(len(plain) * config.plain_share)
     first_refused = np.sort(plain)[::-1][allowed] if len(plain) else 0.0
     just_above = np.ceil(first_refused * 1e6 + 1e-3) / 1e6
-    return round(float(max(reach, just_above, config.lowest)), 6)
+    return float(max(reach, just_above, config.lowest))
 
 
 def fit_fusion(

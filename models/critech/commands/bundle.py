@@ -154,7 +154,7 @@ def _print_summary(found: dict[str, Any]) -> None:
     versions = ", ".join(f"{one['id']} ({one['version']})" for one in found["taxonomies"])
     _say(f"labels        {found['n_labels']}: {versions}")
     digest = made.get("corpus_digest", "no digest")
-    _say(f"corpus        {made.get('corpus_version', 'not recorded')}, {digest}")
+    _say(f"corpus        {made.get('corpus_version') or 'not recorded'}, {digest}")
     _say(f"made          from {made.get('base', 'not recorded')}; the time is not in a bundle")
     _say(f"files         {sum(size or 0 for size in found['files'].values())} bytes")
     for name, size in found["files"].items():

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from critech.classifier import Classifier, Options
 from critech.commands.arguments import Parser, date_argument
-from critech.errors import InputError
+from critech.input_text import read_text
 from critech.results import NOTICE, Classification, Document, LabelResult
 
-MAX_INPUT_BYTES = 20_000_000
 STYLES = {"assigned": "bold green", "possible": "yellow", "not_assigned": "dim"}
 
 
@@ -90,23 +88,8 @@ def _share(value: str) -> float:
 
 def _read_text(args: argparse.Namespace) -> str:
     if args.file is not None:
-        where = "--file"
-        try:
-            with args.file.open("rb") as file:
-                data = file.read(MAX_INPUT_BYTES + 1)
-        except OSError as error:
-            raise InputError(where, f"cannot be read: {error.strerror}") from None
-    elif args.text == "-":
-        where = "standard input"
-        data = sys.stdin.buffer.read(MAX_INPUT_BYTES + 1)
-    else:
-        return str(args.text)
-    if len(data) > MAX_INPUT_BYTES:
-        raise InputError(where, f"is larger than {MAX_INPUT_BYTES} bytes", MAX_INPUT_BYTES)
-    try:
-        return str(data, "utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(where, f"is not UTF-8 (byte {error.start})") from None
+        return read_text(args.file, "--file")
+    return read_text(None, "standard input") if args.text == "-" else str(args.text)
 
 
 def _print_table(found: Classification) -> None:

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from critech.dates import iso_date
 from critech_labels import Taxonomy, TaxonomyError, load_taxonomy, versions
 from critech_labels.diff import diff, to_text
 from critech_labels.taxonomy import parse_taxonomy
@@ -49,7 +50,7 @@ def resolve(reference: str) -> Taxonomy:
     if not date:
         raise TaxonomyError(f"{reference!r} names no version; there are {', '.join(known)}")
     try:
-        on = dt.date.fromisoformat(date)
+        on = iso_date(date)
     except ValueError:
         raise TaxonomyError(f"{reference!r}: expected a date as YYYY-MM-DD") from None
     if on < dt.date.fromisoformat(known[0]):
@@ -62,7 +63,7 @@ def _from_file(name: str, taxonomy_id: str | None) -> Taxonomy:
         raw = json.loads(Path(name).read_text(encoding="utf-8"))
     except OSError as error:
         raise TaxonomyError(f"cannot read {name}: {error.strerror}") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise TaxonomyError(f"{name} is not JSON") from None
     try:
         entries = {str(entry["id"]): entry for entry in raw.get("taxonomies", [raw])}
@@ -71,5 +72,7 @@ def _from_file(name: str, taxonomy_id: str | None) -> Taxonomy:
         if taxonomy_id not in entries:
             raise TaxonomyError(f"{name} holds {', '.join(entries)}; name one as {name}@TAXONOMY")
         return parse_taxonomy(entries[taxonomy_id])
-    except (AttributeError, KeyError, TypeError) as error:
+    except TaxonomyError:
+        raise
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise TaxonomyError(f"{name} is no snapshot of a taxonomy ({error!r})") from None

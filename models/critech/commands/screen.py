@@ -15,6 +15,7 @@ from critech.screening.intake import ANSWERS, CONDITIONS, FACTS, read_filings
 from critech.screening.results import FilingResult, Screening
 from critech.screening.screen import Screener
 
+OF_THE_FILING = ("title", "abstract", "claims", "description", "language", "ipc", "filing_date")
 STYLES = {"refer": "bold red", "review": "bold yellow", "no_indication": "bold"}
 
 
@@ -23,6 +24,7 @@ def run(argv: Sequence[str]) -> int:
     parser = _parser()
     args = parser.parse_args(argv)
     if args.file is not None:
+        _refuse_what_the_file_says(parser, args)
         filings = read_filings(args.file)
     elif args.title and args.abstract:
         filings = [_from_arguments(args)]
@@ -37,7 +39,14 @@ def run(argv: Sequence[str]) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _refuse_what_the_file_says(parser: Parser, args: argparse.Namespace) -> None:
+    """End with 2 when an option says what stands in the filings of ``--file``."""
+    for name in (*OF_THE_FILING, *FACTS, *CONDITIONS):
+        if getattr(args, name) not in (None, "unknown"):
+            parser.error(f"--{name.replace('_', '-')} does not go with --file: say it there")
+
+
+def _parser() -> Parser:
     parser = Parser(
         prog="critech screen",
         description="Screen patent filings against the 25 specified technical fields: rule, text, "

@@ -11,6 +11,7 @@ from critech.classifier import Classifier
 from critech.decision import RANK
 from critech.explain import Evidence, Request
 from critech.heads import LANGUAGE_ROW
+from critech.lexical import COVERAGE_TOKENS
 from critech.passages import Passage
 from critech.results import Decision
 from critech.scorer import Scored
@@ -38,6 +39,7 @@ from critech_labels import (
 )
 from critech_labels.law import deadlines, non_disclosure_law
 from critech_labels.matcher import SECRET_PATENTS, FieldMatch, too_coarse
+from critech_labels.texts import Bilingual
 
 UNREADABLE = (
     "truncated",
@@ -97,10 +99,16 @@ class Draft:
         self.standings = {s.code: s for s in weigh(signals, filing.conditions.answers())}
 
     def _text(self, label: Label) -> tuple[Reading, TextResult]:
-        """Return what the passage that says most of a field says: the one with the best decision,
-        and of these the one farthest above its cut-off."""
+        """Return what the passage that says most of a field says: one that speaks for it, rather
+        one that could be read well, then the best decision, then the farthest above its cut-off."""
         found = [(reading, self._text_of(reading, label)) for reading in self.readings]
-        return max(found, key=lambda pair: (RANK[pair[1].decision], _margin(pair[1])))
+
+        def weight(pair: tuple[Reading, TextResult]) -> tuple[bool, bool, int, float]:
+            reading, text = pair
+            speaks = text.decision != "not_assigned"
+            return speaks, reading.reliable, RANK[text.decision], _margin(text)
+
+        return max(found, key=weight)
 
     def _text_of(self, reading: Reading, label: Label) -> TextResult:
         at = self.scorer.position[label.id]
@@ -135,20 +143,19 @@ class Draft:
             elsewhere = _field(other, label.code)
             if elsewhere is not None:
                 return self._rule_of(elsewhere, "other_edition", other.edition)
-        met: Rule = "none" if self.has_symbols else "not_given"
         if label.code in self.coarse:
-            met = "coarse"
+            topic, words = self._topic(self.coarse[label.code])
+            return RuleResult("coarse", (), (), edition, topic, words)
+        met: Rule = "none" if self.has_symbols else "not_given"
         return RuleResult(met, (), (), edition, "not_limited", None)
 
     def _rule_of(self, found: FieldMatch, met: Rule, edition: str) -> RuleResult:
-        topic, words = self._topic(found)
+        topic, words = self._topic(found.topic_limit)
         return RuleResult(met, found.items, found.symbols, edition, topic, words)
 
-    def _topic(self, found: FieldMatch) -> tuple[Topic, Mapping[str, str] | None]:
-        """Return whether the text is about the topic that every item met is limited to."""
-        limits = [rule.topic_limit for rule in found.rules if rule.match == found.match]
-        limit = limits[0]
-        if limit is None or not all(limits):
+    def _topic(self, limit: Bilingual | None) -> tuple[Topic, Mapping[str, str] | None]:
+        """Return whether the text is about the topic that a rule is limited to."""
+        if limit is None:
             return "not_limited", None
         topic = non_disclosure_law().topic(limit)
         if any(topic.is_in(reading.passage.text()) for reading in self.readings):
@@ -164,7 +171,9 @@ class Draft:
             rule=rule.met,
             topic=rule.topic,
             text=text.decision,
-            calibrated=text.calibrated,
+            calibrated=self.scorer.is_fitted(
+                self.best[label.code].scored, self.scorer.position[label.id]
+            ),
             reliable=self.best[label.code].reliable,
         )
 
@@ -194,7 +203,8 @@ class Draft:
         standings = list(self.standings.values())
         filed = self.filing.filing_date
         started = non_disclosure_law().in_force_from
-        before = any(day is not None and day < started for day in (filed, self.as_of))
+        day = filed or self.as_of
+        before = day is not None and day < started
         verdict = conclude(standings, unsettled, before)
         general = [*unsettled, "filed_before_system"] if before else unsettled
         if self.filing.already_public == "yes" and verdict != "no_indication":
@@ -235,6 +245,9 @@ class Draft:
         """Return the reasons for which the filing as a whole cannot be settled."""
         codes = {warning.code for warning in self.warnings}
         found = [code for code in UNREADABLE if code in codes]
+        tokens = sum(reading.scored.tokens_total for reading in self.readings)
+        if tokens < COVERAGE_TOKENS and "short_text" not in found:
+            found.append("short_text")
         if self.ipc.malformed:
             found.append("ipc_unreadable")
         return found

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import re
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from critech.dates import iso_date
 from critech.errors import InputError
+from critech.input_text import read_text
 from critech.screening.filing import Conditions, Filing
 
-MAX_INPUT_BYTES = 20_000_000
 MAX_FILINGS = 10_000
 ANSWERS = ("yes", "no", "unknown")
 CONDITIONS = tuple(Conditions.__dataclass_fields__)
 FACTS = ("invented_in_japan", "already_public")
-_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _TEXTS = ("title", "abstract", "claims", "description", "id", "language")
 
 
@@ -26,21 +24,7 @@ def read_filings(path: Path) -> list[Filing]:
     """Return the filings of a file: a JSON list, ``{"filings": [...]}``, one JSON object, or JSON
     lines. Raise InputError that names the filing and the field."""
     where = "standard input" if str(path) == "-" else path.name
-    try:
-        if str(path) == "-":
-            data = sys.stdin.buffer.read(MAX_INPUT_BYTES + 1)
-        else:
-            with path.open("rb") as file:
-                data = file.read(MAX_INPUT_BYTES + 1)
-    except OSError as error:
-        raise InputError("--file", f"cannot be read: {error.strerror}") from None
-    if len(data) > MAX_INPUT_BYTES:
-        raise InputError(where, f"is larger than {MAX_INPUT_BYTES} bytes", MAX_INPUT_BYTES)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(where, f"is not UTF-8 (byte {error.start})") from None
-    rows = _rows(text, where)
+    rows = _rows(read_text(None if str(path) == "-" else path, where), where)
     if not 1 <= len(rows) <= MAX_FILINGS:
         raise InputError(where, f"must hold 1 to {MAX_FILINGS} filings", MAX_FILINGS)
     return [filing_from_json(row, f"filings[{i}]") for i, row in enumerate(rows)]
@@ -118,8 +102,6 @@ def _filing_date(value: object, where: str) -> dt.date | None:
     if value is None:
         return None
     try:
-        if isinstance(value, str) and _ISO_DATE.fullmatch(value):
-            return dt.date.fromisoformat(value)
-        raise ValueError
+        return iso_date(value if isinstance(value, str) else "")
     except ValueError:
         raise InputError(f"{where}.filing_date", "must be a date as YYYY-MM-DD") from None

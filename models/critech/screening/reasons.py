@@ -99,8 +99,8 @@ REASONS: dict[str, tuple[str, str]] = {
         "外国出願の禁止も及ばない（法第78条第1項）。",
     ),
     "filed_before_system": (
-        "The filing date is before the system came into force.",
-        "出願日が制度の施行日より前である。",
+        "The filing date, or without one the date asked for, is before the system came into force.",
+        "出願日（それがなければ指定された日）が制度の施行日より前である。",
     ),
 }
 

@@ -146,8 +146,8 @@ class FilingResult:
     edition: Taxonomy
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the JSON form. ``dates`` is None without a filing date, or with
-        one from before the system."""
+        """Return the JSON form. ``dates`` is None without a filing date, and with one from before
+        the system."""
         law = non_disclosure_law()
         dates = None
         if self.deadlines is not None:

@@ -239,6 +239,16 @@ COVERED: dict[str, Callable[[Case], bool]] = {
         and (c["expect"]["verdict"], c["expect"]["foreign_filing"]) == ("refer", "not_indicated")
     ),
     "too short": lambda c: "short_text" in reasons(c),
+    "a coarse symbol, topic unmet": lambda c: (
+        reasons(c) >= {"topic_limit_unmet"} and expected(c, "rule") == {"coarse"}
+    ),
+    "another section that cannot be read": lambda c: (
+        reasons(c) >= {"language_unsupported", "rule_and_text"}
+        and c["expect"]["verdict"] == "refer"
+    ),
+    "asked for a day before the system": lambda c: (
+        c.get("as_of", START) < START <= on(c) and c["expect"]["verdict"] == "refer"
+    ),
     "a third script": lambda c: language(c) == "und" and "language_unsupported" in reasons(c),
     "far too long": lambda c: "repeat" in c and "truncated" in reasons(c),
     "the claims alone": lambda c: expected(c, "section") == {"claims"},

@@ -8,6 +8,7 @@ import datetime as dt
 import gzip
 import json
 import sys
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,8 +18,8 @@ from critech.commands.arguments import Parser
 from critech.digest import digest
 from critech.errors import InputError
 from critech.screening.model import Certificate, ScreeningModel
-from critech_training.certify import CHOSEN, CONFIDENCE, Budget, budget, certify, fields_of, measure
-from critech_training.evaluate import GoldText, read_gold
+from critech_training.certify import CONFIDENCE, Budget, budget, certify, fields_of, measure
+from critech_training.evaluate import GoldText, read_gold, unlabelled_text
 
 
 def run(argv: Sequence[str]) -> int:
@@ -65,12 +66,13 @@ def run(argv: Sequence[str]) -> int:
         if model is None:
             raise InputError("--bundle", "was trained without a screening model; train it again")
         gold_digest = digest(args.gold.read_bytes())
-        if args.target_recall is None and _chose_the_cutoffs(model, gold_digest):
+        if args.target_recall is None and gold_digest in model.cutoff_rule:
             raise InputError("--gold", "is the set that the cut-offs were chosen on; take another")
         texts = read_gold(args.gold, classifier.bundle.labels)
         data = measure(classifier, texts)
         taxonomy = fields_of(classifier)
-        chosen, entries = certify(data, taxonomy, model, target, args.target_recall is not None)
+        chosen_on = None if args.target_recall is None else gold_digest
+        chosen, entries = certify(data, taxonomy, model, target, chosen_on)
         made = Certificate(
             model_digest=classifier.bundle.model_digest,
             calibration_digest=gold_digest,
@@ -101,22 +103,23 @@ def run(argv: Sequence[str]) -> int:
     return 0
 
 
-def _chose_the_cutoffs(model: ScreeningModel, gold: str) -> bool:
-    made = model.certificate
-    return CHOSEN in model.cutoff_rule and made is not None and made.calibration_digest == gold
-
-
 def _read_pool(path: Path) -> list[GoldText]:
     """Return the unlabelled texts of a file."""
     try:
         data = path.read_bytes()
         lines = (gzip.decompress(data) if path.suffix == ".gz" else data).decode().split("\n")
-        rows = [json.loads(line) for line in lines if line.strip()]
-        return [GoldText(str(row["id"]), row.get("title"), row["text"], {}) for row in rows]
     except OSError as error:
         raise InputError("--pool", f"cannot be read: {error.strerror or 'not gzip'}") from None
-    except (ValueError, KeyError, TypeError, EOFError):
+    except (UnicodeDecodeError, EOFError, zlib.error):
         raise InputError("--pool", "is not JSON lines with id and text") from None
+    texts = [
+        unlabelled_text(line, f"--pool:{number}")
+        for number, line in enumerate(lines, 1)
+        if line.strip()
+    ]
+    if not texts:
+        raise InputError("--pool", "holds no texts")
+    return texts
 
 
 def _recall(value: str) -> float:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from critech.bundle import read_bundle
-from critech.commands.arguments import Parser
+from critech.commands.arguments import Parser, count_argument
 from critech.encoder import OnnxEncoder
 from critech.errors import InputError
 from critech_labels import load_taxonomies
@@ -46,7 +46,7 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--cache", type=Path, metavar="DIR", help="keep vectors of the corpus there, no text"
     )
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=count_argument, default=2)
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     args = parser.parse_args(argv)
     if args.folds < 2:

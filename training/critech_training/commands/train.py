@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from critech.bundle import default_path
-from critech.commands.arguments import Parser
+from critech.commands.arguments import Parser, count_argument
 from critech_labels import load_taxonomies
 from critech_labels.taxonomy import label_order
 from critech_training.commands import train_extra
@@ -58,8 +58,8 @@ def _parser() -> Parser:
         "--encoder", type=Path, metavar="DIR", help="keep the tuned encoder here, or take it again"
     )
     parser.add_argument("--name", help="name of the bundle")
-    parser.add_argument("--epochs", type=int)
-    parser.add_argument("--threads", type=int, default=THREADS)
+    parser.add_argument("--epochs", type=count_argument)
+    parser.add_argument("--threads", type=count_argument, default=THREADS)
     train_extra.add_arguments(parser)
     return parser
 
