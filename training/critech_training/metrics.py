@@ -171,8 +171,9 @@ class Slice:
         return self._cut((slice(None), list(chosen)), self.groups)
 
     def _cut(self, key: Any, groups: npt.NDArray[np.int64] | None) -> Slice:
-        parts = (self.scores, self.strengths, self.assigned, self.possible)
-        return Slice(*(part[key] for part in parts), groups)
+        return Slice(
+            self.scores[key], self.strengths[key], self.assigned[key], self.possible[key], groups
+        )
 
 
 def group_numbers(names: Sequence[str]) -> npt.NDArray[np.int64]:
