@@ -100,7 +100,7 @@ def _regression_margins(
     if positive.sum() < 2:
         return [np.full(other.shape[0], -9.0, dtype=np.float32) for other in others]
     model = LogisticRegression(
-        C=30.0, class_weight="balanced", solver="liblinear", random_state=0, max_iter=500
+        C=30.0, class_weight="balanced", solver="liblinear", dual=True, random_state=0, max_iter=500
     ).fit(X[usable], positive)
     return [model.decision_function(other).astype(np.float32) for other in others]
 
