@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from critech.batch.reading import Limits, plan, read
+from critech.batch.reading.formats import Format
 from critech.batch.reading.limits import DEFAULT_LIMITS
 from critech.batch.records import Record, Rejected
 from critech.errors import InputError
@@ -46,8 +47,10 @@ def zipped(**members: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def items(*names: Path | str, limits: Limits = DEFAULT_LIMITS) -> list[Record | Rejected]:
-    return list(read([str(name) for name in names], limits=limits))
+def items(
+    *names: Path | str, limits: Limits = DEFAULT_LIMITS, format: Format | None = None
+) -> list[Record | Rejected]:
+    return list(read([str(name) for name in names], limits=limits, format=format))
 
 
 def ids(found: list[Record | Rejected]) -> list[str | None]:
@@ -191,6 +194,27 @@ def test_order_is_that_of_the_inputs_and_nothing_is_read_twice(tmp_path: Path) -
     names = [f"{tmp_path}/c.txt", f"{tmp_path}/*.txt", f"{tmp_path}/./a.txt", str(tmp_path)]
     assert ids(items(*names)) == ["c.txt", "a.txt", "b.txt"]
     assert ids(items(tmp_path, f"{tmp_path}/a.txt")) == ["a.txt", "b.txt", "c.txt"]
+
+
+def test_a_folder_and_one_in_it_are_read_once(tmp_path: Path) -> None:
+    (tmp_path / "sub" / "deep").mkdir(parents=True)
+    for name in ("a.txt", "sub/b.txt", "sub/deep/c.txt"):
+        (tmp_path / name).write_text(name)
+    (tmp_path / "sub" / "d.zip").write_bytes(zipped(e_DOT_txt=b"e"))
+    (tmp_path / "link").symlink_to(tmp_path)
+    sub, deep = tmp_path / "sub", tmp_path / "sub" / "deep"
+    assert ids(items(sub, tmp_path, format="text")) == ["b.txt", "e.txt", "deep/c.txt", "a.txt"]
+    for outer in (tmp_path, tmp_path / "link"):
+        found = items(deep, sub, outer, format="text")
+        assert ids(found) == ["c.txt", "b.txt", "e.txt", "a.txt"]
+
+
+def test_a_folder_may_hold_nothing_that_is_not_read_before(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "a.txt").write_text("a")
+    names = [str(tmp_path / "sub"), str(tmp_path)]
+    assert str(plan(names)).endswith(": nothing to read; files: 0 read, 1 passed over")
+    assert ids(items(*names)) == ["a.txt"]
 
 
 @pytest.mark.parametrize("data", [LINES, gzip.compress(LINES), zstd(LINES)])

@@ -41,7 +41,9 @@ def planned(each: Input, settings: Settings) -> PlannedSource:
     if each.kind == "stdin":
         return _planned_stdin(each, settings)
     plan = PlannedSource(each.name, (), files=0)
+    before = False
     for source in sources(each, settings.limits, settings.format):
+        before |= source.before
         if source.skipped:
             plan = replace(plan, skipped=plan.skipped + 1)
             continue
@@ -50,7 +52,7 @@ def planned(each: Input, settings: Settings) -> PlannedSource:
         except StreamError as fault:  # costs this source, and is said again when it is read
             note = f"{source.name}: {fault.message}"
             plan = replace(plan, notes=(*plan.notes, note)[:MAX_NOTES], files=plan.files + 1)
-    if not plan.files:
+    if not plan.files and not before:
         raise InputError(each.name, "holds no file of a known format")
     return plan
 

@@ -24,7 +24,7 @@ ARCHIVE = ".zip"
 class Source:
     """One file that holds records. ``open`` returns its bytes as stored, ``id`` is that of a plain
     text document. ``format`` None: to be told by the first bytes. ``fault``: why it cannot be read
-    at all. ``skipped``: it is passed over."""
+    at all. ``skipped``: it is passed over. ``before``: an input before this one holds it."""
 
     name: str
     id: str
@@ -32,6 +32,7 @@ class Source:
     format: Format | None = None
     fault: StreamError | None = None
     skipped: bool = False
+    before: bool = False
 
 
 def sources(each: Input, limits: Limits, given: Format | None) -> Iterator[Source]:
@@ -52,15 +53,22 @@ def _of_folder(each: Input, limits: Limits, given: Format | None) -> Iterator[So
     chosen = _chosen(files_of(folder), given)
     for relative in files_of(folder):
         path = folder / relative
-        if each.before and str(path.resolve()) in each.before:
-            continue  # read already, under its own name
-        if path.suffix.lower() == ARCHIVE and is_document_name(relative):
+        if each.before and _read_before(each, relative):
+            yield Source(str(path), relative, partial(open_path, path), skipped=True, before=True)
+        elif path.suffix.lower() == ARCHIVE and is_document_name(relative):
             yield from _of_archive(str(path), partial(open_path, path), limits, given)
         else:
             format = format_of_name(relative)
             skipped = format not in chosen or not is_document_name(relative)
             opening = partial(open_path, path)
             yield Source(str(path), relative, opening, format, skipped=skipped)
+
+
+def _read_before(folder: Input, relative: str) -> bool:
+    """Return whether the file, or a folder that it stands in, is an input before this one."""
+    inner = Path(folder.key, relative)
+    keys = (str(Path(folder.name, relative).resolve()), *map(str, inner.parents))
+    return not folder.before.isdisjoint(keys)
 
 
 def files_of(folder: Path) -> Iterator[str]:
