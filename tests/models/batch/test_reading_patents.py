@@ -12,9 +12,11 @@ import pytest
 import yaml
 
 from critech.batch.reading import FieldMapping, Limits, read
+from critech.batch.reading.fields import BadRecordError
 from critech.batch.reading.ipc import symbol_of_text
 from critech.batch.reading.limits import DEFAULT_LIMITS
 from critech.batch.reading.patent_xml import read_patents
+from critech.batch.reading.xml_parse import parse_document
 from critech.batch.records import Record, Rejected
 
 REPLICAS = Path(__file__).parent / "replicas"
@@ -120,6 +122,23 @@ def test_an_expanding_document_is_refused_in_every_encoding() -> None:
     assert rejected(utf7.encode("utf-7")) in ("bad_encoding", "not_xml")
     hidden = '<?xml version="1.0" encoding="UTF-7"?>' + BOMB.decode()[21:]
     assert rejected(hidden.replace("<!", "+ADwAIQ-").encode()) == "bad_encoding"
+
+
+def test_only_a_declaration_at_the_start_is_taken_off() -> None:
+    root = b"<us-patent-grant/>"
+    assert parse_document(b' \n<?xml version="1.0"?>\n' + root).tag == "us-patent-grant"
+    with pytest.raises(BadRecordError, match="not well-formed"):
+        parse_document(b'<us-patent-grant><?xml version="1.0"?></us-patent-grant>')
+
+
+def test_documents_of_a_million_blanks_or_of_many_pieces_are_read() -> None:
+    """Work that grows with the square of these sizes takes minutes or an hour."""
+    start, end = b"<us-patent-grant><us-bibliographic-data-grant/>", b"</us-patent-grant>"
+    blank = start + b"<abstract>a" + b" " * 1_000_000 + b"b</abstract>" + end
+    assert only(blank).text == "a b"
+    piece = b"<b>a</b>" + b" " * 150
+    many = start + b"<abstract>" + piece * 100_000 + b"</abstract>" + end
+    assert only(many).text == " ".join("a" * 100_000)
 
 
 def test_a_deeply_nested_document_is_refused() -> None:

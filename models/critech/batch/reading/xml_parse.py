@@ -30,7 +30,6 @@ _UNPARSED = re.compile(
     r"<!ENTITY\s+[\w.:-]+\s+(?:SYSTEM\s+(?:\"[^\"]*\"|'[^']*')"
     r"|PUBLIC\s+(?:\"[^\"]*\"|'[^']*')\s+(?:\"[^\"]*\"|'[^']*'))\s+NDATA\s+[\w.:-]+\s*>"
 )
-_LINE = re.compile(r"line (\d+)")
 
 
 def parse_document(data: bytes) -> _Element:
@@ -42,7 +41,8 @@ def parse_document(data: bytes) -> _Element:
     for match in _ENTITY.finditer(text):
         if not _UNPARSED.match(text, match.start()):
             raise BadRecordError("xml_entities", "document: declares entities of its own")
-    body = _DECLARATION.sub("", text, count=1)
+    declaration = _DECLARATION.match(text)
+    body = text[declaration.end() :] if declaration else text
     try:
         root: Any = etree.fromstring(body.encode("utf-8", "replace"), _parser(etree))
     except etree.XMLSyntaxError as error:

@@ -70,13 +70,13 @@ def value(element: _Element, path: str) -> str | None:
 
 def plain(element: _Element) -> str:
     """Return the text of an element: white space runs as one blank, one line a paragraph."""
-    blocks = [""]
+    blocks: list[list[str]] = [[]]
     for piece in _pieces(element):
         if piece is None:
-            blocks.append("")
+            blocks.append([])
         else:
-            blocks[-1] += piece
-    lines = (" ".join(block.split()) for block in blocks)
+            blocks[-1].append(piece)
+    lines = (" ".join("".join(block).split()) for block in blocks)
     return "\n".join(line for line in lines if line)
 
 
