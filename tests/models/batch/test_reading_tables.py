@@ -210,6 +210,48 @@ def test_columns_of_a_nested_type_are_bad_records(tmp_path: Path) -> None:
     assert reasons(items(path)) == ["bad_type", "bad_type"]
 
 
+def strings(*values: bytes) -> pa.Array:
+    """Return a column of strings that are not looked at, as other writers leave them."""
+    return pa.Array.from_buffers(pa.string(), len(values), pa.array(values, pa.binary()).buffers())
+
+
+def test_a_value_that_is_not_utf8_costs_its_row(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    ids = strings(b"a", b"b", b"CANARY\xff", b"d")
+    texts = strings(b"one", b"CANARY\xff", b"three", b"four")
+    lists = pa.ListArray.from_arrays([0, 1, 2, 3, 4], strings(b"A01B", b"A01B", b"A01B", b"\xff"))
+    pq.write_table(pa.table({"id": ids, "text": texts, "ipc": lists}), path)
+    found = items(path)
+    assert reasons(found) == [None, "bad_encoding", "bad_encoding", "bad_encoding"]
+    messages = [getattr(item, "message", "") for item in found[1:]]
+    assert messages == ["text: not UTF-8", "id: not UTF-8", "ipc: not UTF-8"]
+    assert [item.position.record for item in found] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.date32(), pa.date64(), pa.timestamp("s"), pa.timestamp("us", "UTC")]
+)
+def test_a_date_beyond_the_year_9999_costs_its_row(tmp_path: Path, kind: pa.DataType) -> None:
+    path = tmp_path / "x.parquet"
+    beyond = {"date32[day]": 10**7, "date64[ms]": 10**15, "timestamp[s]": 10**12}.get(
+        str(kind), 10**18
+    )
+    width = pa.int32() if kind == pa.date32() else pa.int64()
+    dates = pa.array([0, beyond, 0], width).cast(kind)
+    pq.write_table(pa.table({"text": ["a", "b", "c"], "filing_date": dates}), path)
+    found = items(path)
+    assert reasons(found) == [None, "bad_date", None]
+    assert getattr(found[1], "message", "") == "filing_date: a value that cannot be read"
+    assert reasons(items(path, filing_date="")) == [None, None, None]
+
+
+def test_dates_of_an_unknown_time_zone_cost_their_rows(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    dates = pa.array([0, None], pa.timestamp("us", "Nowhere/At_All"))
+    pq.write_table(pa.table({"text": ["a", "b"], "filing_date": dates}), path)
+    assert reasons(items(path)) == ["bad_date", None]
+
+
 def test_the_plan_shows_columns_and_guesses(tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
     path.write_text(json.dumps(ROW) + "\n" + json.dumps({**ROW, "note": "n"}))

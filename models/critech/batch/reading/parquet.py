@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any, BinaryIO
 
-from critech.batch.reading.fields import to_record
+from critech.batch.reading.fields import BadRecordError, to_record
 from critech.batch.reading.limits import Limits
 from critech.batch.reading.mapping import FieldMapping, resolve
 from critech.batch.reading.streams import StreamError, needed
@@ -82,7 +82,11 @@ def _read_group(table: _Table, group: int, start: int, end: int) -> Iterator[Rec
         )
         rows = chain.from_iterable(_rows(batch, table.fields) for batch in batches)
         for row in islice(rows, end - start):
-            yield _to_record(row, Position(table.source, record), table.limits)
+            position = Position(table.source, record)
+            if isinstance(row, BadRecordError):
+                yield Rejected(position, row.reason, row.message)
+            else:
+                yield _to_record(row, position, table.limits)
             record += 1
     except StreamError as error:
         yield Rejected(Position(table.source, record), error.reason, error.message)
@@ -94,10 +98,25 @@ def _read_group(table: _Table, group: int, start: int, end: int) -> Iterator[Rec
         yield Rejected(Position(table.source, record), "cut_off", message)
 
 
-def _rows(batch: Any, fields: dict[str, str]) -> Iterator[dict[str, object]]:
+def _rows(batch: Any, fields: dict[str, str]) -> Iterator[dict[str, object] | BadRecordError]:
     columns = {name: batch.column(column) for name, column in fields.items()}
     for index in range(batch.num_rows):
-        yield {name: column[index].as_py() for name, column in columns.items()}
+        yield _row({name: column[index] for name, column in columns.items()})
+
+
+def _row(cells: dict[str, Any]) -> dict[str, object] | BadRecordError:
+    """Return the values. pyarrow looks at a value only here: text need not be UTF-8, and a date may
+    lie beyond the year 9999."""
+    row: dict[str, object] = {}
+    for name, cell in cells.items():
+        try:
+            row[name] = cell.as_py()
+        except UnicodeDecodeError:
+            return BadRecordError("bad_encoding", f"{name}: not UTF-8")
+        except (ValueError, OverflowError, KeyError):
+            reason = "bad_date" if name == "filing_date" else "bad_type"
+            return BadRecordError(reason, f"{name}: a value that cannot be read")
+    return row
 
 
 def _to_record(row: dict[str, object], position: Position, limits: Limits) -> Record | Rejected:
