@@ -90,6 +90,35 @@ def test_a_cut_file_gives_what_was_read_and_one_rejection(
     assert len({(item.position.source, item.position.record) for item in found}) == len(found)
 
 
+def broken(path: Path, lines: list[bytes]) -> Path:
+    """Write a gzip file that holds the lines, each flushed by itself, and breaks off."""
+    with gzip.open(path, "wb") as file:
+        for line in lines:
+            file.write(line)
+            file.flush()
+    path.write_bytes(path.read_bytes()[:-10])  # without its end
+    return path
+
+
+@pytest.mark.parametrize(("n_lines", "size"), [(1, 40_000), (20, 40_000), (30, 40_000), (99, 900)])
+def test_a_file_that_breaks_off_among_its_first_lines_gives_them(
+    tmp_path: Path, n_lines: int, size: int
+) -> None:
+    line = b'{"text": "%s"}\n' % (b"x" * size)
+    found = items(broken(tmp_path / "a.jsonl.gz", [line] * n_lines))
+    cut = only_fault(found)
+    assert (cut.reason, cut.position.record) == ("cut_off", len(found) - 1)
+    assert (n_lines - len(found) + 1) * len(line) < len(line) + 16_384  # what may be lost
+
+
+def test_a_file_that_breaks_off_before_its_columns_costs_itself_alone(tmp_path: Path) -> None:
+    lines = [b'{"other": "%s"}\n' % (b"x" * 40_000), b'{"text": "%s"}\n' % (b"x" * 40_000)]
+    path = broken(tmp_path / "a.jsonl.gz", lines)
+    (tmp_path / "b.jsonl").write_bytes(THREE)
+    found = items(path, tmp_path / "b.jsonl")
+    assert [getattr(item, "reason", None) for item in found] == ["cut_off", None, None, None]
+
+
 @pytest.mark.parametrize("pack", [gzip.compress, zstd])
 def test_a_bomb_is_refused(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
     path = tmp_path / "x.jsonl"

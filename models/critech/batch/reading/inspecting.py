@@ -100,7 +100,9 @@ def inspect_stream(raw: BinaryIO, source: Source, settings: Settings) -> Planned
     if not head:
         return PlannedSource(source.name, (format,), notes=("empty",))
     if format == "jsonl":
-        first = take_head(lines(stream, settings.limits.record_bytes))
+        first, fault = take_head(lines(stream, settings.limits.record_bytes))
+        if fault is not None:
+            raise fault
         return _table(source, format, columns(first, settings.limits), settings)
     if format in ("csv", "tsv"):
         most = settings.limits.record_bytes
