@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -158,12 +159,28 @@ def test_a_bad_row_costs_one_record(tmp_path: Path, row: bytes, reason: str) -> 
     assert [item.position.line for item in found] == [2, 3, 4, 5]
 
 
+@pytest.mark.parametrize("between", [2, 20, 60])
+def test_a_stray_quote_costs_one_record_however_many_there_are(
+    tmp_path: Path, between: int
+) -> None:
+    path = tmp_path / "x.csv"
+    good = b"1,some text of a row\n" * between
+    path.write_bytes(b"id,text\n" + (good + b'2,"some text\n') * 100 + good)
+    found = items(path, Limits(record_bytes=1000))  # 60 rows are more than that
+    reason = "too_large" if between == 60 else "bad_quotes"
+    rows = [None] * between
+    assert reasons(found) == [*rows, *([reason, *rows] * 100)]
+
+
 def test_stray_quotes_everywhere_are_read_in_bounded_time(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_bytes(b"id,text\n" + b'a","b\n' * 5000)
     found = items(path, Limits(record_bytes=1000))
     assert set(reasons(found)) == {"too_large", "bad_quotes"}
     assert len(found) < 1000  # after enough rescans a rejection stands for more than one row
+    messages = [item.message for item in found if isinstance(item, Rejected)]
+    lost = [int(n) for each in messages for n in re.findall(r"; (\d+) lines after it", each)]
+    assert len(found) + sum(lost) == 5000
 
 
 def table(rows: int) -> pa.Table:

@@ -18,7 +18,10 @@ from critech.batch.records import Position, Record, Rejected
 from critech.errors import InputError
 
 _UNDECODED = re.compile(r"[\udc80-\udcff]")
-_RESCANS = 20  # how many times the record limit may be read again after stray quotes
+# How much may be read again after stray quotes: so many times the record limit, and so many times
+# what was read up to there. A stray quote in every row of a file without others needs twice.
+_RESCANS = 20
+_RESCANS_OF_READ = 4
 
 
 @dataclass(frozen=True)
@@ -131,18 +134,21 @@ class _Lines:
         """Begin a row."""
         self.taken, self._size = [], 0
 
-    def again(self) -> None:
+    def again(self) -> int:
         """Give the lines of this row, without its first, once more, unless that was done too often
-        (a file of nothing but quotes)."""
-        if self._rescans > 0:
-            self._rescans -= self._size
-            self._again.extendleft(reversed(self.taken[1:]))
+        (a file of nothing but quotes). Returns how many lines are lost."""
+        if self._rescans <= 0:
+            return len(self.taken) - 1
+        self._rescans -= self._size
+        self._again.extendleft(reversed(self.taken[1:]))
+        return 0
 
     def _read(self) -> tuple[int, str]:
         line = self._text.readline(self._most + 1)
         if not line:
             raise StopIteration
         self._number += 1
+        self._rescans += _RESCANS_OF_READ * len(line)
         number, rest = self._number, line
         while len(line) > self._most and rest and not rest.endswith(("\n", "\r")):
             rest = self._text.readline(self._most)
@@ -161,8 +167,9 @@ def _rows(text: io.TextIOWrapper, delimiter: str, most: int) -> Iterator[Row]:
             large = isinstance(error, _TooLargeError)
             reason = "too_large" if large else "bad_quotes"
             message = f"row: larger than {most} bytes" if large else "row: quotes do not match"
+            if lost := lines.again():
+                message += f"; {lost} lines after it are not read"
             yield Row(lines.taken[0][0], error=BadRecordError(reason, message))
-            lines.again()
             continue
         if values is None:
             return
