@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import os
+import struct
 import subprocess
 import sys
 import zipfile
@@ -177,6 +178,53 @@ def test_limits_of_archives(tmp_path: Path) -> None:
     assert only_fault(items(path, limits=Limits(archive_members=1))).reason == "too_many_members"
     found = items(path, limits=Limits(inner_archive_bytes=100))
     assert [getattr(item, "reason", None) for item in found] == ["too_large", None]
+
+
+def with_end(archive: bytes, count: int, zip64: bool) -> bytes:
+    """Return the archive with another number of members in its end record, or in one of Zip64."""
+    end = archive.rindex(b"PK\5\6")
+    size, start = struct.unpack_from("<2I", archive, end + 12)
+    if not zip64:
+        return archive[:end] + struct.pack(
+            "<4s4H2IH", b"PK\5\6", 0, 0, count, count, size, start, 0
+        )
+    return b"".join(
+        (
+            archive[:end],
+            struct.pack("<4sQ2H2I4Q", b"PK\6\6", 44, 45, 45, 0, 0, count, count, size, start),
+            struct.pack("<4sIQI", b"PK\6\7", 0, end, 1),
+            struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, 2**32 - 1, 2**32 - 1, 0),
+        )
+    )
+
+
+@pytest.mark.parametrize("zip64", [False, True])
+@pytest.mark.parametrize("count", [1, 200])
+def test_a_directory_beyond_the_limits_is_refused_before_it_is_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, zip64: bool
+) -> None:
+    data = with_end(zipped(**{f"{n}__": b"" for n in range(199)}, x_DOT_xml=GRANT), count, zip64)
+    (tmp_path / "x.zip").write_bytes(data)
+    (tmp_path / "outer.zip").write_bytes(zipped(a_DOT_zip=data, b_DOT_xml=GRANT))
+    names = [str(tmp_path / "x.zip"), str(tmp_path / "outer.zip")]
+    assert ids(items(*names)) == ["US99000001B2"] * 3
+    assert ids(items(*names, limits=Limits(archive_members=200))) == ["US99000001B2"] * 3
+    listed: list[str] = []
+
+    class Listed(zipfile.ZipInfo):
+        def __init__(self, name: str) -> None:
+            listed.append(name)
+            super().__init__(name)
+
+    monkeypatch.setattr(zipfile, "ZipInfo", Listed)
+    for limits, reason, most in (
+        (Limits(archive_members=199), "too_many_members", "199 members"),
+        (Limits(directory_bytes=9_000), "too_large", "9000 bytes"),
+    ):
+        found = items(*names, limits=limits)
+        assert [getattr(item, "reason", None) for item in found] == [reason, reason, None]
+        assert all(most in item.message for item in found[:2] if isinstance(item, Rejected))
+    assert set(listed) == {"a.zip", "b.xml"}
 
 
 def test_a_folder_of_plain_text(tmp_path: Path) -> None:

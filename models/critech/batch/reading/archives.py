@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from critech.batch.reading.limits import Limits
 from critech.batch.reading.streams import BUFFER, Bounded, Budget, StreamError, faults_named
+from critech.batch.reading.zip_directory import open_zip
 
 ARCHIVE = ".zip"
 
@@ -44,11 +45,8 @@ def members(file: BinaryIO, limits: Limits) -> Iterator[Member]:
 
 
 def _listed(file: BinaryIO, budget: Budget) -> Iterator[Member]:
-    archive = faults_named(lambda: zipfile.ZipFile(file))
+    archive = open_zip(file, budget.limits)
     entries = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]
-    if len(entries) > budget.limits.archive_members:
-        most = budget.limits.archive_members
-        raise StreamError("too_many_members", f"source: more than {most} files in the archive")
     beside = tuple(entry.filename for entry in entries)
     taken: set[str] = set()
     for entry in entries:

@@ -15,8 +15,9 @@ class Limits:
     XML or a plain text file, as stored. ``id_chars``, ``title_chars`` and ``text_chars``: those of
     the HTTP service. ``symbols``: IPC symbols of one record. ``expanded_bytes``: what one gzip or
     zstd file, or all members of one zip archive, may unpack to; ``expansion_ratio``: how many
-    times its packed size, looked at above ``expansion_floor`` bytes. ``archive_members``: files in
-    one zip archive. ``inner_archive_bytes``: a zip archive inside a zip archive, held in memory.
+    times its packed size, looked at above ``expansion_floor`` bytes. ``archive_members``: files and
+    folders in one zip archive. ``directory_bytes``: the directory of one, held in memory.
+    ``inner_archive_bytes``: a zip archive inside a zip archive, held in memory.
     """
 
     record_bytes: int = 5 * MEGABYTE
@@ -29,6 +30,7 @@ class Limits:
     expansion_ratio: int = 250
     expansion_floor: int = 50 * MEGABYTE
     archive_members: int = 1_000_000
+    directory_bytes: int = 300 * MEGABYTE
     inner_archive_bytes: int = 200 * MEGABYTE
 
 
