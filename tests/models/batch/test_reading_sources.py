@@ -18,7 +18,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import critech.batch.reading.sources
 from critech.batch.reading import Limits, plan, read
+from critech.batch.reading.archives import members
 from critech.batch.reading.formats import Format
 from critech.batch.reading.limits import DEFAULT_LIMITS
 from critech.batch.records import Record, Rejected
@@ -170,6 +172,36 @@ def test_members_of_one_name_are_told_apart(tmp_path: Path) -> None:
     found = items(path)
     assert ids(found) == ["US99000001B2", "US20990000002A1"]
     assert [item.position.source[-7:] for item in found] == ["p!a.xml", "a#2.xml"]
+
+
+def test_a_name_that_many_members_have_is_numbered_on() -> None:
+    """Counting from 2 for each of them takes minutes."""
+    data = zipped(a_DOT_xml=b"")
+    start, end = data.index(b"PK\1\2"), data.index(b"PK\5\6")
+    counts = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 0, 0, 50_000 * (end - start), start, 0)
+    many = data[:start] + data[start:end] * 50_000 + counts
+    names = [member.name for member in members(io.BytesIO(many), DEFAULT_LIMITS)]
+    assert names == ["a.xml", *(f"a#{n}.xml" for n in range(2, 50_001))]
+
+
+def test_the_names_of_an_archive_are_looked_through_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not again after each archive inside it."""
+    inner = zipped(b_DOT_xml=APPLICATION)
+    pairs = [{f"{n}a_DOT_txt": b"a", f"{n}b_DOT_zip": inner if n % 2 else b"x"} for n in range(10)]
+    path = tmp_path / "x.zip"
+    path.write_bytes(zipped(**{name: data for pair in pairs for name, data in pair.items()}))
+    looked: list[tuple[str, ...]] = []
+
+    def chosen(names: tuple[str, ...], given: Format | None) -> set[Format]:
+        looked.append(names)
+        return {"xml"}
+
+    monkeypatch.setattr(critech.batch.reading.sources, "_chosen", chosen)
+    found = items(path)
+    assert [getattr(item, "reason", None) for item in found] == ["cut_off", None] * 5
+    assert [len(names) for names in looked] == [20] + [1] * 5
 
 
 def test_limits_of_archives(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import BinaryIO
 
@@ -19,7 +19,8 @@ ARCHIVE = ".zip"
 @dataclass(frozen=True)
 class Member:
     """A file in an archive; ``inner.zip!file`` is one in an archive inside it. ``beside``: the
-    names in the same archive. ``fault``: why it cannot be read."""
+    names in the same archive, one object for all of its members. ``fault``: why it cannot be
+    read."""
 
     name: str
     beside: tuple[str, ...]
@@ -41,20 +42,22 @@ def members(file: BinaryIO, limits: Limits) -> Iterator[Member]:
             for each in _listed(inner, budget):
                 yield _inner(member, each)
         except StreamError as fault:
-            yield Member(member.name, (), member.open, fault)
+            yield replace(member, fault=fault)
 
 
 def _listed(file: BinaryIO, budget: Budget) -> Iterator[Member]:
     archive = open_zip(file, budget.limits)
     entries = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]
     beside = tuple(entry.filename for entry in entries)
+    counts: dict[str, int] = {}
     taken: set[str] = set()
     for entry in entries:
-        name, count = entry.filename, 1
+        name, count = entry.filename, counts.get(entry.filename, 1)
         while name in taken:  # an archive may hold two files of one name
             count += 1
             stem, dot, ending = entry.filename.rpartition(".")
             name = f"{stem}#{count}{dot}{ending}"
+        counts[entry.filename] = count
         taken.add(name)
         yield Member(name, beside, partial(_open, archive, entry, budget))
 

@@ -93,11 +93,13 @@ def _of_archive(
 ) -> Iterator[Source]:
     try:
         with closing(faults_named(opening)) as file:
-            beside: tuple[str, ...] | None = None
+            # Of the outer archive and of the one inside it, between which members alternate.
+            latest: dict[bool, tuple[tuple[str, ...], set[Format]]] = {}
             for member in members(file, limits):
-                if member.beside is not beside:
-                    beside, chosen = member.beside, _chosen(member.beside, given)
-                yield _of_member(name, member, chosen)
+                inner = "!" in member.name
+                if inner not in latest or latest[inner][0] is not member.beside:
+                    latest[inner] = member.beside, _chosen(member.beside, given)
+                yield _of_member(name, member, latest[inner][1])
     except StreamError as fault:
         yield Source(name, name, opening, fault=fault)
 
