@@ -1,7 +1,8 @@
 """What of a legal instrument a taxonomy models and what not, and pointers to what lies beyond it.
 
 ``modelled``: every entry of the instrument's list is a label that texts are read against.
-``partial``: so is a part of it, or only the topics where the wording could not be read.
+``partial``: entries added since, or the controls that carry the list out, were not read or are not
+modelled.
 ``pointer_only``: the instrument is named and referred to; no text is read against it.
 """
 

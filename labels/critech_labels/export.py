@@ -22,8 +22,8 @@ CSV_COLUMNS = (
 
 
 def to_dict(value: object) -> Any:
-    """Return a taxonomy, label or part of one as JSON-ready data that ``parse_taxonomy`` reads
-    back. Empty optional fields are left out."""
+    """Return a taxonomy, label or part of one as JSON-ready data. Empty optional fields are left
+    out."""
     if is_dataclass(value) and not isinstance(value, type):
         pairs = ((f.name, getattr(value, f.name)) for f in fields(value))
         return {
@@ -39,7 +39,8 @@ def to_dict(value: object) -> Any:
 
 
 def snapshot(taxonomy: Taxonomy) -> dict[str, Any]:
-    """Return a taxonomy as JSON-ready data in which every rule names its item, unknown or not."""
+    """Return a taxonomy as JSON-ready data that ``parse_taxonomy`` reads back: every rule names its
+    item, unknown or not."""
     data: dict[str, Any] = to_dict(taxonomy)
     for raw, label in zip(data["labels"], taxonomy.labels, strict=True):
         for raw_rule, rule in zip(raw.get("ipc_rules", []), label.ipc_rules, strict=True):

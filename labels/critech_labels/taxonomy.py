@@ -27,6 +27,12 @@ TAXONOMY_IDS = ("jp-critical-20", "jp-kprogram-50", "jp-secret-patent-25", "us-e
 TitleStatus = Literal["verbatim", "provisional"]
 
 
+HEAD_FIELDS = {
+    "id", "version", "title", "jurisdiction", "instrument", "article", "authority",
+    "effective_from", "as_of", "verification", "sources", "labels",
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class IpcRule:
     """One item of the Cabinet Order's article 12(1), or the part of it that makes up a field.
@@ -106,6 +112,10 @@ class Taxonomy:
         """Return the labels without a parent."""
         return tuple(label for label in self.labels if label.parent is None)
 
+    def in_force(self, on: dt.date) -> bool:
+        """Return whether the taxonomy held in this form on a date: it and every label of it."""
+        return on >= max(self.effective_from, *(label.effective_from for label in self.labels))
+
     def children(self, code: str) -> tuple[Label, ...]:
         """Return the sub-items of a label, in order; empty when it has none."""
         return tuple(label for label in self.labels if label.parent == code)
@@ -184,6 +194,9 @@ def parse_taxonomy(raw: Mapping[str, Any]) -> Taxonomy:
 
     Raise TaxonomyError that names the label and the field when one is missing.
     """
+    missing = sorted(HEAD_FIELDS - raw.keys())
+    if missing:
+        raise TaxonomyError(f"{raw.get('id', 'taxonomy')}: missing field {missing[0]!r}")
     taxonomy_id = str(raw["id"])
     labels = tuple(_parse_label(taxonomy_id, entry) for entry in raw["labels"])
     by_code = {label.code: label for label in labels}

@@ -190,7 +190,7 @@ class Classifier:
                     taxonomy.id,
                     taxonomy.version,
                     self._ranked(taxonomy, None, shown),
-                    None if as_of is None else as_of >= taxonomy.effective_from,
+                    None if as_of is None else taxonomy.in_force(as_of),
                 )
                 for taxonomy in taxonomies
             ),

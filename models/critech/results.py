@@ -83,8 +83,8 @@ class LabelResult:
 
 @dataclass(frozen=True)
 class TaxonomyResult:
-    """Labels of one taxonomy, highest score first. ``in_force`` says whether the taxonomy was in
-    force on the date asked for; None when no date was."""
+    """Labels of one taxonomy, highest score first. ``in_force`` says whether all of the taxonomy
+    was in force on the date asked for; None when no date was."""
 
     id: str
     version: str

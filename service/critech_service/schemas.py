@@ -189,7 +189,7 @@ class TaxonomyResultOut(BaseModel):
     id: str = Field(examples=["jp-secret-patent-25"])
     version: str = Field(description="First date in force.", examples=["2025-01-01"])
     in_force: bool | None = Field(
-        None, description="Present with `as_of`: whether it was in force on that date."
+        None, description="Present with `as_of`: whether all of it was in force on that date."
     )
     labels: list[LabelOut]
 

@@ -112,7 +112,7 @@ class TaxonomyHeadOut(TaxonomyRefOut):
     coverage: CoverageOut | None = None
     pointers: list[PointerOut] = []
     in_force: bool | None = Field(
-        None, description="Present with `as_of`: whether it was in force on that date."
+        None, description="Present with `as_of`: whether all of it was in force on that date."
     )
     n_labels: int = Field(description="Labels without sub-items.", examples=[25])
     n_sub_items: int

@@ -167,7 +167,7 @@ def test_the_snapshots_of_the_committed_bundle_are_read() -> None:
         ("{tmp}/undated.json", "undated.json is no snapshot of a taxonomy (ValueError("),
         ("jp-secret-patent-25@20240501", "expected a date as YYYY-MM-DD"),
         ("{tmp}/list.json", "list.json is no snapshot of a taxonomy"),
-        ("{tmp}/headless.json", "headless.json is no snapshot of a taxonomy (KeyError('version'))"),
+        ("{tmp}/headless.json", "us-ecra-14: missing field 'article'"),
         (str(BUNDLE), "labels.json holds jp-critical-20, jp-kprogram-50"),
         (f"{BUNDLE}@jp-secret", "labels.json holds jp-critical-20, jp-kprogram-50"),
     ],

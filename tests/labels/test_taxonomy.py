@@ -88,6 +88,14 @@ def test_the_version_in_force_is_chosen_by_date() -> None:
     assert before.label("03") == after.label("03")
 
 
+def test_a_taxonomy_is_in_force_once_all_of_its_labels_are() -> None:
+    programme = load_taxonomy("jp-kprogram-50")
+    assert programme.effective_from == dt.date(2022, 9, 16)
+    assert not programme.in_force(dt.date(2022, 10, 1))  # K28 to K50 came a year later
+    assert programme.in_force(dt.date(2023, 8, 28))
+    assert not load_taxonomy("jp-secret-patent-25").in_force(dt.date(2024, 12, 31))
+
+
 def test_a_date_before_the_first_version_gives_the_first() -> None:
     assert load_taxonomy("jp-secret-patent-25", dt.date(2020, 1, 1)).version == "2024-05-01"
 

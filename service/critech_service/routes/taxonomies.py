@@ -147,7 +147,7 @@ def _find(request: Request, taxonomy_id: str, as_of: dt.date | None) -> Taxonomy
 
 
 def _head(taxonomy: Taxonomy, as_of: dt.date | None) -> dict[str, Any]:
-    force = {} if as_of is None else {"in_force": as_of >= taxonomy.effective_from}
+    force = {} if as_of is None else {"in_force": taxonomy.in_force(as_of)}
     head = {key: value for key, value in snapshot(taxonomy).items() if key != "labels"}
     top = len(taxonomy.top_level())
     return {**head, **force, "n_labels": top, "n_sub_items": len(taxonomy.labels) - top}
