@@ -37,7 +37,7 @@ from critech.cascade.folder import Tiers
 from critech.classifier import Classifier
 from critech.commands.batch_arguments import MEMORY_MB, SHARD_ROWS, batch_parser
 from critech.commands.batch_engine import check_engine, run_engine
-from critech.commands.batch_outputs import check_files
+from critech.commands.batch_outputs import check_files, quarantine_of
 
 EXIT_DONE, EXIT_REJECTED, EXIT_TOO_MANY, EXIT_MACHINE, EXIT_SIGNAL = 0, 4, 5, 6, 128
 
@@ -143,7 +143,7 @@ def _job(args: argparse.Namespace, settings: Mapping[str, Any], classifier: Clas
         out=args.output,
         form=output_format(args.format, args.layout, titles),
         settings=settings,
-        quarantine=args.quarantine or args.output.with_name(f"{args.output.name}.quarantine.jsonl"),
+        quarantine=quarantine_of(args),
         keep_quarantine=args.quarantine is not None,
         budget=Budget.of(args.memory or MEMORY_MB),
         shard_rows=args.shard_rows or SHARD_ROWS,

@@ -106,6 +106,12 @@ def test_parquet_csv_and_report(tmp_path: Path, capsys: pytest.CaptureFixture[st
         (["in.jsonl", "-o", "folder", "--format", "csv"], "--output: is a folder"),
         (["in.jsonl", "-o", "o.csv", "--quarantine", "none/q"], "--quarantine: its folder does"),
         (["in.jsonl", "-o", "o.csv", "--report", "in.jsonl"], "--report: is one of the inputs"),
+        (["in.jsonl", "-o", "o.csv", "--quarantine", "o.csv"], "is the file of --output, too"),
+        (["in.jsonl", "-o", "o.csv", "--report", "folder/../o.csv"], "is the file of --output"),
+        (
+            ["in.jsonl", "-o", "o.csv", "--report", "o.csv.quarantine.jsonl"],
+            "--report: is the file of --quarantine, too",
+        ),
         (["in.jsonl", "-o", "there.jsonl"], "is there already"),
         (["in.jsonl", "-o", "out.jsonl", "--taxonomy", "x"], "unknown taxonomy"),
         (["in.jsonl", "-o", "out.jsonl", "--field", "text=nothing"], "no such column"),
