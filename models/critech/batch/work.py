@@ -12,6 +12,8 @@ from critech.batch.journal import JournalFile, ShardEntry
 
 SUFFIX = ".critech"
 REJECTED = ".rejected.jsonl"
+LOCK = "lock"
+JOURNAL = "journal.jsonl"
 
 
 class WorkFolder:
@@ -28,8 +30,8 @@ class WorkFolder:
     def held(self) -> Iterator[JournalFile]:
         """Hand out the journal for the block, with the folder made and locked."""
         self._disk.make_folder(self.folder)
-        with locked(self.folder / "lock"):
-            yield JournalFile(self.folder / "journal.jsonl", self._disk)
+        with locked(self.folder / LOCK):
+            yield JournalFile(self.folder / JOURNAL, self._disk)
 
     def shard(self, number: int) -> Path:
         """Return the file of a shard's rows."""
@@ -38,6 +40,11 @@ class WorkFolder:
     def rejected(self, number: int) -> Path:
         """Return the file of a shard's rejected records."""
         return self.shards / f"{number:08d}{REJECTED}"
+
+    def kinds(self) -> list[Path]:
+        """Return a file of each kind that a run keeps here."""
+        own = [self.folder / LOCK, self.folder / JOURNAL, self.staging]
+        return [*own, self.shard(0), self.rejected(0)]
 
     def intact(self, shards: Iterable[ShardEntry], told: Callable[[int], None]) -> int:
         """Return how many shards, from the first, are on the disk as the journal says; ``told``

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from fnmatch import fnmatch
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
+from critech.batch.disk import Disk
+from critech.batch.engines.parts import paths_in
 from critech.batch.reading import Plan
+from critech.batch.work import WorkFolder
 from critech.errors import InputError
+
+AMONG = "is one of the inputs, or would be in the next run"
 
 
 def check_files(args: argparse.Namespace, planned: Plan) -> None:
@@ -19,10 +25,14 @@ def check_files(args: argparse.Namespace, planned: Plan) -> None:
             raise InputError(f"--{name}", "is a folder; give the name of a file")
         if not path.absolute().parent.is_dir():
             raise InputError(f"--{name}", "its folder does not exist")
-        if path.resolve() in inputs or any(_covers(each, path) for each in args.inputs):
-            raise InputError(f"--{name}", "is one of the inputs, or would be in the next run")
+        if path.resolve() in inputs or _any_covers(args.inputs, [path]):
+            default = "" if getattr(args, name) else f"its default, {path.name}, "
+            raise InputError(f"--{name}", f"{default}{AMONG}")
         if (same := before.setdefault(path.resolve(), name)) != name:
             raise InputError(f"--{name}", f"is the file of --{same}, too; name another one")
+    work = WorkFolder(args.output, f".{args.format}", Disk())
+    if _any_covers(args.inputs, work.kinds()):
+        raise InputError("--output", f"its work folder, {work.folder.name}, {AMONG}")
 
 
 def quarantine_of(args: argparse.Namespace) -> Path:
@@ -45,13 +55,30 @@ def check_folder(args: argparse.Namespace) -> None:
     if path.exists() and not path.is_dir():
         raise InputError("--output", f"is a file; --engine {args.engine} fills a folder")
     given = [name for name in args.inputs if "://" not in name]
-    if any(_covers(name, path) or Path(name).resolve() == path.resolve() for name in given):
-        raise InputError("--output", "is one of the inputs, or would be in the next run")
+    filled = [path, *(Path(each) for each in paths_in(str(path)))]
+    if _any_covers(given, filled) or path.resolve() in [Path(name).resolve() for name in given]:
+        raise InputError("--output", AMONG)
     if any(Path(name).resolve().is_relative_to(path.resolve()) for name in given):
         raise InputError("--output", "holds one of the inputs")
 
 
-def _covers(name: str, path: Path) -> bool:
-    """Return whether a folder or a glob that is read takes a path in, too."""
-    source, target = Path(name).absolute(), path.absolute()
-    return target.is_relative_to(source) if source.is_dir() else fnmatch(str(target), str(source))
+def _any_covers(names: Sequence[str], paths: Sequence[Path]) -> bool:
+    """Return whether a folder or a glob that is read takes one of the paths in, too."""
+    return any(_covers(Path(name).resolve(), path) for name in names for path in paths)
+
+
+def _covers(source: Path, path: Path) -> bool:
+    target = path.parent.resolve() / path.name
+    if source.is_dir():
+        return target.is_relative_to(source)
+    return _matches(source.parts, target.parts)
+
+
+def _matches(pattern: Sequence[str], parts: Sequence[str]) -> bool:
+    """Return whether a glob stands for a path, both in parts; ``**`` is any number of folders."""
+    if not pattern:
+        return not parts
+    first, rest = pattern[0], pattern[1:]
+    if first == "**":
+        return any(_matches(rest, parts[i:]) for i in range(len(parts) + 1))
+    return bool(parts) and fnmatchcase(parts[0], first) and _matches(rest, parts[1:])

@@ -102,6 +102,17 @@ def test_parquet_csv_and_report(tmp_path: Path, capsys: pytest.CaptureFixture[st
         (["in.jsonl", "-o", "in.jsonl"], "is one of the inputs"),
         (["folder", "-o", "folder/out.jsonl"], "or would be in the next run"),
         (["*n.jsonl", "-o", "then.jsonl"], "or would be in the next run"),
+        (["**/*n.jsonl", "-o", "then.jsonl"], "--output: is one of the inputs"),
+        (["folder/../*n*.jsonl", "-o", "o.csv"], "--quarantine: its default, o.csv.quar"),
+        (["*n*.jsonl", "-o", "o.csv"], "--quarantine: its default, o.csv.quarantine.jsonl, is one"),
+        (
+            ["folder/**/*.jsonl", "-o", "folder/o.csv", "--quarantine", "q"],
+            "--output: its work folder, o.csv.critech, is one of the inputs",
+        ),
+        (
+            ["**/shards/*.csv", "in.jsonl", "-o", "o", "--format", "csv", "--quarantine", "q"],
+            "--output: its work folder, o.critech, is one of the inputs",
+        ),
         (["in.jsonl", "-o", "none/out.jsonl"], "its folder does not exist"),
         (["in.jsonl", "-o", "folder", "--format", "csv"], "--output: is a folder"),
         (["in.jsonl", "-o", "o.csv", "--quarantine", "none/q"], "--quarantine: its folder does"),
@@ -128,12 +139,26 @@ def test_what_cannot_be_done_exits_with_1(
     written(tmp_path / "in.jsonl")
     (tmp_path / "folder").mkdir()
     written(tmp_path / "folder" / "in.jsonl")
+    (tmp_path / "shards").mkdir()
+    (tmp_path / "shards" / "in.csv").write_text("text\nA drawer hinge.\n")
     (tmp_path / "there.jsonl").write_text("mine")
     assert main(["batch", *arguments]) == 1
     err = capsys.readouterr().err
     assert message in err
     assert "Traceback" not in err
     assert (tmp_path / "there.jsonl").read_text() == "mine"
+
+
+def test_a_glob_takes_in_what_it_matches_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path / "in.jsonl", tail="not json\n")
+    (tmp_path / "to").mkdir()
+    command = ["batch", "*.jsonl", "-o", "to/out.parquet", "--quiet"]
+    for _ in range(2):
+        assert main(command) == 4
+    assert len(rows_of(tmp_path / "to" / "out.parquet.quarantine.jsonl")) == 1
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,7 @@ def test_options_that_do_not_go_with_an_engine_are_named(
         ),
         ("in -o in --engine ray", "--output: is one of the inputs"),
         ("in -o in/out --engine spark", "--output: is one of the inputs"),
+        ("**/*.json in.jsonl -o out --engine spark", "--output: is one of the inputs"),
         ("in/a.jsonl -o in --engine spark", "--output: holds one of the inputs"),
     ],
 )

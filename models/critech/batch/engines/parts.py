@@ -149,6 +149,11 @@ class Parts:
         return (found,) if isinstance(found, str) else tuple(found)
 
 
+def paths_in(out: str) -> list[str]:
+    """Return the path of a file of each kind that a run writes to an output folder."""
+    return [f"{out}/{name}" for name in (JOB, "part-0.parquet", f"{REJECTED}/part-0.parquet")]
+
+
 def _places(table: pa.Table) -> list[Place]:
     """Return the different records of a table, in order."""
     columns = (table.column("source").to_pylist(), table.column("record").to_pylist())
