@@ -37,7 +37,7 @@ from critech.cascade.folder import Tiers
 from critech.classifier import Classifier
 from critech.commands.batch_arguments import MEMORY_MB, SHARD_ROWS, batch_parser
 from critech.commands.batch_engine import check_engine, run_engine
-from critech.commands.batch_outputs import check_files, quarantine_of
+from critech.commands.batch_outputs import check_files, quarantine_of, quarantine_setting
 
 EXIT_DONE, EXIT_REJECTED, EXIT_TOO_MANY, EXIT_MACHINE, EXIT_SIGNAL = 0, 4, 5, 6, 128
 
@@ -127,6 +127,7 @@ def _settings(
         "field": sorted(args.field),
         "format-in": args.format_in,
         "encoding": args.encoding,
+        "quarantine": quarantine_setting(args),
         "format": args.format,
         "layout": args.layout,
         "taxonomy": None if options.taxonomies is None else list(options.taxonomies),

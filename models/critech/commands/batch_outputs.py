@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -39,6 +40,13 @@ def quarantine_of(args: argparse.Namespace) -> Path:
     """Return the file of rejected records, by default beside the output."""
     out: Path = args.output
     return args.quarantine or out.with_name(f"{out.name}.quarantine.jsonl")
+
+
+def quarantine_setting(args: argparse.Namespace) -> str | None:
+    """Return the quarantine given, seen from the output's folder; None for the default."""
+    given: Path | None = args.quarantine
+    out: Path = args.output
+    return None if given is None else os.path.relpath(given.resolve(), out.resolve().parent)
 
 
 def _written(args: argparse.Namespace) -> dict[str, Path]:

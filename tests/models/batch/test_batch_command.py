@@ -195,6 +195,25 @@ def test_too_many_errors_and_on_with_a_higher_limit(
     assert main([*command, "--restart", "--top-k", "1"]) == 4
 
 
+@pytest.mark.parametrize("first", ["3", "0"], ids=["finished", "stopped"])
+def test_another_quarantine_is_another_run(
+    first: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = written(tmp_path / "in.jsonl", tail="not json\n")
+    notes, bad = tmp_path / "notes.txt", tmp_path / "bad.jsonl"
+    notes.write_text("mine")
+    command = ["batch", given, "-o", str(tmp_path / "out.jsonl"), "--quiet"]
+    one = [*command, "--quarantine", str(bad)]
+    assert main([*one, "--max-errors", first]) == (4 if first == "3" else 5)
+    for other in ([*command, "--quarantine", str(notes)], command):
+        assert main(other) == 1
+        assert "other settings (quarantine)" in capsys.readouterr().err
+    assert notes.read_text() == "mine"
+    monkeypatch.chdir(tmp_path)
+    assert main([*command, "--quarantine", "bad.jsonl"]) == 4
+    assert len(rows_of(bad)) == 1
+
+
 def test_a_signal_stops_and_the_same_command_goes_on(tmp_path: Path) -> None:
     rows = [{"id": f"{i}", "text": f"{ENGINE} Variant {i}."} for i in range(48)]
     given = written(tmp_path / "in.jsonl", rows)

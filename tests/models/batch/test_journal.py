@@ -70,6 +70,13 @@ def test_changed_settings_are_named(tmp_path: Path) -> None:
         file.check_settings({"bundle": "c", "layout": "flat"})
 
 
+def test_a_setting_that_an_older_journal_lacks_is_the_default_or_refused(tmp_path: Path) -> None:
+    file = journal(tmp_path, 0)
+    file.check_settings({"bundle": "b", "quarantine": None})
+    with pytest.raises(ChangedRunError, match=r"\(quarantine\)"):
+        file.check_settings({"bundle": "b", "quarantine": "bad.jsonl"})
+
+
 def test_a_journal_of_another_format_is_refused(tmp_path: Path) -> None:
     file = journal(tmp_path, 0)
     file.begin({})
