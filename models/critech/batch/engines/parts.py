@@ -137,12 +137,17 @@ class Parts:
             with self._fs.transaction, self._fs.open(path, "wb") as file:
                 file.write(data)
             return
-        hidden = Path(f"{path}.{uuid.uuid4().hex}.tmp")
-        with hidden.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        hidden.replace(path)
+        final = Path(path)
+        hidden = final.with_name(f".{final.name}.{uuid.uuid4().hex}.tmp")  # readers pass it over
+        try:
+            with hidden.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            hidden.replace(final)
+        except OSError:
+            hidden.unlink(missing_ok=True)
+            raise
 
     def _protocols(self) -> tuple[str, ...]:
         found = self._fs.protocol

@@ -3,6 +3,7 @@ import uuid
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,9 +64,34 @@ def test_a_block_that_is_computed_twice_is_there_once(tmp_path: Path) -> None:
     assert [path.read_bytes() for path in tmp_path.glob("part-*")] == [content]
 
 
-def test_a_part_that_was_cut_is_no_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+class Killed(BaseException):
+    """The process is gone."""
+
+
+@pytest.mark.parametrize("step", ["os.fsync", "Path.replace"])
+def test_a_part_that_was_cut_is_no_part(
+    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     parts = Parts(str(tmp_path))
     parts.begin(JOB_ID)
+    parts.write(table(("a", 1)))
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"critech.batch.engines.parts.{step}", killed)
+        with pytest.raises(Killed):
+            parts.write(table(("a", 0)))
+    assert len(Parts(str(tmp_path)).begin(JOB_ID)) == 1
+    assert pq.read_table(tmp_path).to_pylist() == table(("a", 1)).to_pylist()
+    assert list(tmp_path.glob(".part-*.tmp"))
+
+
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = Parts(str(tmp_path))
+    parts.begin(JOB_ID)
+    before = sorted(tmp_path.iterdir())
 
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
@@ -74,7 +100,7 @@ def test_a_part_that_was_cut_is_no_part(tmp_path: Path, monkeypatch: pytest.Monk
         patch.setattr("critech.batch.engines.parts.os.fsync", full)
         with pytest.raises(OSError, match="No space"):
             parts.write(table(("a", 0)))
-    assert len(Parts(str(tmp_path)).begin(JOB_ID)) == 0
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_another_job_is_refused(tmp_path: Path) -> None:
