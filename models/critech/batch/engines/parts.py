@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from critech.batch.columns import arrow
 from critech.batch.engines.addresses import opened
 from critech.errors import CritechError
+from critech.syncing import sync_folder
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -82,11 +83,14 @@ class Parts:
 
     def begin(self, job: Mapping[str, Any]) -> Finished:
         """Return what is finished already. Raise CritechError where the folder is the output of
-        another bundle or other options: rows of two kinds would be mixed."""
-        self._fs.makedirs(self._root, exist_ok=True)
-        self._fs.makedirs(f"{self._root}/{REJECTED}", exist_ok=True)
+        another bundle or other options, or has Parquet files of something else: rows of two kinds
+        would be mixed."""
         path = f"{self._root}/{JOB}"
-        if not self._fs.exists(path):
+        is_begun = self._fs.exists(path)
+        if not is_begun and self._has_tables():
+            raise CritechError(f"the output folder holds Parquet files and no {JOB}: not our own")
+        self._make_folders()
+        if not is_begun:
             self._write(path, json.dumps(job, indent=2).encode())
             return Finished()
         before = json.loads(self._fs.cat_file(path))
@@ -125,6 +129,19 @@ class Parts:
         for path in (*self._files(False), *self._files(True)):
             yield _places(pq.read_table(self._open(path), columns=["source", "record"]))
 
+    def _has_tables(self) -> bool:
+        folders = (self._root, f"{self._root}/{REJECTED}")
+        return any(self._fs.glob(f"{folder}/*.parquet") for folder in folders)
+
+    def _make_folders(self) -> None:
+        root, rejected = Path(self._root), f"{self._root}/{REJECTED}"
+        local = [Path(rejected), root, *root.parents] if self._is_local else []
+        new = [folder for folder in local if not folder.exists()]
+        self._fs.makedirs(self._root, exist_ok=True)
+        self._fs.makedirs(rejected, exist_ok=True)
+        for folder in new:
+            sync_folder(folder.parent)
+
     def _files(self, rejected: bool) -> list[str]:
         folder = f"{self._root}/{REJECTED}" if rejected else self._root
         return sorted(self._fs.glob(f"{folder}/part-*.parquet"))
@@ -148,6 +165,7 @@ class Parts:
         except OSError:
             hidden.unlink(missing_ok=True)
             raise
+        sync_folder(final.parent)
 
     def _protocols(self) -> tuple[str, ...]:
         found = self._fs.protocol

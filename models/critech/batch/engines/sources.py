@@ -46,19 +46,25 @@ def read_source(source: str, mapping: FieldMapping | None) -> Iterator[Item]:
 
 def blocks(items: Iterable[Item], finished: Finished, n_rows: int) -> Iterator[bytes]:
     """Yield what is not finished in blocks of at most ``n_rows`` records and about
-    ``BLOCK_BYTES``."""
-    block: list[Item] = []
+    ``BLOCK_BYTES``. Where they are cut does not depend on what is finished, so that a run which
+    begins while another is at work makes parts of the same records."""
+    for piece in _pieces(items, n_rows):
+        rest = [one for one in piece if (one.position.source, one.position.record) not in finished]
+        if rest:
+            yield pack(table_of_items(rest))
+
+
+def _pieces(items: Iterable[Item], n_rows: int) -> Iterator[list[Item]]:
+    piece: list[Item] = []
     n_bytes = 0
     for item in items:
-        if (item.position.source, item.position.record) in finished:
-            continue
-        block.append(item)
+        piece.append(item)
         n_bytes += _n_bytes(item)
-        if len(block) >= n_rows or n_bytes >= BLOCK_BYTES:
-            yield pack(table_of_items(block))
-            block, n_bytes = [], 0
-    if block:
-        yield pack(table_of_items(block))
+        if len(piece) >= n_rows or n_bytes >= BLOCK_BYTES:
+            yield piece
+            piece, n_bytes = [], 0
+    if piece:
+        yield piece
 
 
 def _n_bytes(item: Item) -> int:

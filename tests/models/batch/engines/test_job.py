@@ -76,6 +76,30 @@ def test_a_run_with_other_blocks_goes_on_where_the_first_ended(
     assert Parts(job.out).tables().to_pylist() == local(classifier, inputs)[0]
 
 
+def test_a_run_that_begins_while_another_is_at_work_does_no_harm(
+    job: Job, classifier: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second begins when the rejected of a block are in the output and its rows are not yet."""
+    inputs = write_inputs(tmp_path)
+    begun, finished = job.begun()
+    second: list[Counts] = []
+    write = Parts.write
+
+    def between(parts: Parts, table: pa.Table, rejected: bool = False) -> None:
+        write(parts, table, rejected)
+        if rejected and not second:
+            second.append(Counts())
+            second[0] = finish(job, inputs)[0]
+
+    monkeypatch.setattr(Parts, "write", between)
+    worker = Worker(begun)
+    for source in inputs:
+        for block in begun.read(source, finished):
+            worker.finish(block)
+    assert second[0].rows > 0
+    assert Parts(job.out).tables().to_pylist() == local(classifier, inputs)[0]
+
+
 def test_the_flat_layout(job: Job, classifier: Classifier, tmp_path: Path) -> None:
     inputs = write_inputs(tmp_path)
     finish(dataclasses.replace(job, layout="flat"), inputs)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from critech.batch.engines.parts import JOB, Finished, Parts
+from critech.batch.engines.parts import JOB, REJECTED, Finished, Parts
 from critech.errors import CritechError
 
 JOB_ID = {"bundle": "sha256:0", "top_k": 5}
@@ -101,6 +101,32 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
         with pytest.raises(OSError, match="No space"):
             parts.write(table(("a", 0)))
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_names_outlast_a_loss_of_power(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: dict[Path, set[str]] = {}
+
+    def sync(folder: Path) -> None:
+        synced[folder] = {path.name for path in folder.iterdir()}
+
+    monkeypatch.setattr("critech.batch.engines.parts.sync_folder", sync)
+    out = tmp_path / "results" / "out"
+    parts = Parts(str(out))
+    parts.begin(JOB_ID)
+    assert synced == {tmp_path: {"results"}, out.parent: {"out"}, out: {REJECTED, JOB}}
+    parts.write(table(("a", 0)))
+    parts.write(table(("a", 1)), rejected=True)
+    for folder in (out, out / REJECTED):
+        assert synced[folder] == {path.name for path in folder.iterdir()}
+        assert list(folder.glob("part-*.parquet"))
+
+
+@pytest.mark.parametrize("name", ["part-00000-c000.snappy.parquet", "mine.parquet"])
+def test_a_folder_of_other_tables_is_refused(name: str, tmp_path: Path) -> None:
+    pq.write_table(table(("a", 0)), tmp_path / name)
+    with pytest.raises(CritechError, match=r"holds Parquet files and no _job\.json"):
+        Parts(str(tmp_path)).begin(JOB_ID)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_another_job_is_refused(tmp_path: Path) -> None:
