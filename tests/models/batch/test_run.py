@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+import pyarrow.parquet as pq
 import pytest
 from batch_stub import DIGEST, StubClassifier, items, job, run
 
@@ -16,6 +17,7 @@ from critech.batch.errors import (
     LockedError,
     TooManyErrorsError,
 )
+from critech.batch.formats import FormatName
 from critech.batch.records import Position, Record, Rejected
 
 
@@ -88,22 +90,34 @@ def test_the_same_run_again_changes_nothing(tmp_path: Path) -> None:
     ]
 
 
-def test_stopped_and_gone_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["jsonl", "csv", "parquet"])
+def test_stopped_and_gone_on(name: FormatName, tmp_path: Path) -> None:
+    """The rows are those of an undisturbed run. So are the bytes, but of Parquet, in which the
+    shard that is saved on the way gives a row group of its own."""
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     whole.mkdir()
     parts.mkdir()
-    run(job(whole), items())
+    run(job(whole, name), items())
     classifiers = []
     for _ in range(100):
         asked = iter([False] * 30)
         classifiers.append(StubClassifier())
-        one = run(job(parts), items(), classifiers[-1], stopped=lambda a=asked: next(a, True))  # type: ignore[misc]
+        one = run(
+            job(parts, name),
+            items(),
+            classifiers[-1],
+            stopped=lambda a=asked: next(a, True),  # type: ignore[misc]
+        )
         if one.complete:  # type: ignore[attr-defined]
             break
-        assert not (parts / "out.jsonl").exists()
+        assert not (parts / f"out.{name}").exists()
     assert 2 < len(classifiers) < 100
-    for name in ("out.jsonl", "out.jsonl.quarantine.jsonl"):
-        assert (whole / name).read_bytes() == (parts / name).read_bytes()
+    out, quarantine = f"out.{name}", f"out.{name}.quarantine.jsonl"
+    assert (whole / quarantine).read_bytes() == (parts / quarantine).read_bytes()
+    if name == "parquet":
+        assert pq.read_table(parts / out).equals(pq.read_table(whole / out), check_metadata=True)
+    else:
+        assert (parts / out).read_bytes() == (whole / out).read_bytes()
 
 
 def test_what_has_changed_is_refused(tmp_path: Path) -> None:
