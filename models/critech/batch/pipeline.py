@@ -121,7 +121,10 @@ class Pipeline:
 
     def _hand_in(self) -> None:
         if self._group.records:
-            self._group.future = self._workers.submit(self._group.records)
+            try:
+                self._group.future = self._workers.submit(self._group.records)
+            except BrokenProcessPool:  # a worker was lost since the last group
+                raise WorkerError from None
             self._group = _Group()
 
     def _is_ready(self) -> bool:

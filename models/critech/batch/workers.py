@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +19,7 @@ from critech.batch.errors import BatchError
 from critech.batch.fast import digest_in, first_of, load_tiers
 from critech.batch.records import Record, Rejected
 from critech.batch.rows import First, Row, RowOptions, classify_each
+from critech.batch.stopping import SIGNALS
 from critech.classifier import Classifier
 
 Timed = tuple[Row | Rejected, float]
@@ -78,7 +80,7 @@ class ProcessWorkers:
         self._source = _Source(bundle, digest, fast, None if fast is None else digest_in(fast))
         self._pool = ProcessPoolExecutor(
             processes,
-            multiprocessing.get_context("spawn"),
+            _Spawning(),
             initializer=_begin,
             initargs=(self._source,),
         )
@@ -117,8 +119,22 @@ class _Source:
     certificate: str | None
 
 
+class _Worker(SpawnProcess):
+    """A process that the pool can end although it ignores SIGTERM. The pool does so when one of
+    its processes is lost, and waits for the others to be gone."""
+
+    def terminate(self) -> None:
+        """End the process at once."""
+        self.kill()
+
+
+class _Spawning(SpawnContext):
+    Process = _Worker
+
+
 def _begin(source: _Source) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
+    for each in SIGNALS:
+        signal.signal(each, signal.SIG_IGN)  # sent to all, they are the parent's to decide on
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _loaded(source)
 

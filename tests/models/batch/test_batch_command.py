@@ -1,10 +1,12 @@
 import csv
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -234,6 +236,49 @@ def test_a_signal_stops_and_the_same_command_goes_on(tmp_path: Path) -> None:
     assert main(["batch", given, "-o", str(again), "--processes", "2", "--quiet"]) == 0
     assert out.read_bytes() == again.read_bytes()
     assert [row["id"] for row in rows_of(out)] == [row["id"] for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "message"),
+    [(signal.SIGTERM, 143, "stopped after"), (signal.SIGKILL, 6, "a worker process ended")],
+)
+def test_signals_that_reach_workers(
+    number: signal.Signals, code: int, message: str, tmp_path: Path
+) -> None:
+    """A service manager sends SIGTERM to all processes at once: that stops the run. What ends one
+    worker alone, as for want of memory, is told, and the other one does not keep the run."""
+    rows = [{"id": f"{i}", "text": f"{ENGINE} Variant {i}."} for i in range(400)]
+    given = written(tmp_path / "in.jsonl", rows)
+    command = [given, "-o", str(tmp_path / "out.jsonl"), "--processes", "2", "--shard-rows", "4"]
+    process = batch(*command, start_new_session=True)
+    journal = tmp_path / "out.jsonl.critech" / "journal.jsonl"
+    while not journal.exists() or journal.read_bytes().count(b"\n") < 9:  # both are at work
+        assert process.poll() is None
+        time.sleep(0.02)
+    if number == signal.SIGTERM:
+        os.killpg(process.pid, number)
+    else:
+        lost, other = _workers_of(process.pid)
+        os.kill(other, signal.SIGSTOP)  # as if it were waiting for what the lost one held
+        os.kill(lost, number)
+    try:
+        _, err = process.communicate(timeout=300)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == code, err
+    assert message in err
+    assert "run the same command again to go on" in err
+    assert "Traceback" not in err
+
+
+def _workers_of(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [one for one in map(int, children) if b"spawn_main" in _command_of(one)]
+
+
+def _command_of(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def test_standard_input(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 from batch_stub import StubClassifier, items
@@ -121,14 +122,15 @@ def test_reading_and_work_overlap() -> None:
     assert len(found) == GROUP_RECORDS + 1
 
 
-def test_a_lost_worker_process_is_told() -> None:
-    from concurrent.futures.process import BrokenProcessPool
-
+@pytest.mark.parametrize("where", ["submit", "result"])
+def test_a_lost_worker_process_is_told(where: str) -> None:
     class Broken:
         lanes = 1
         options = RowOptions()
 
         def submit(self, _: Sequence[Record]) -> Future[list[Timed]]:
+            if where == "submit":
+                raise BrokenProcessPool
             future: Future[list[Timed]] = Future()
             future.set_exception(BrokenProcessPool())
             return future
