@@ -6,7 +6,7 @@ import hashlib
 import json
 
 from critech.batch.records import Record, Rejected
-from critech.text import compose_document
+from critech.text import compose_document, is_readable
 
 
 class InputDigest:
@@ -27,8 +27,10 @@ class InputDigest:
 
 def row_key(record: Record, screen: bool) -> bytes:
     """Return a digest that two records share when their rows differ in position and id alone:
-    of the text as it is read and the language, and for screening of all that is weighed."""
-    parts: list[object] = [compose_document(record.title, record.text), record.language]
+    of title and text as they are read, whether the text alone is empty, which rejects it, and the
+    language, and for screening of all that is weighed."""
+    parts: list[object] = [compose_document(record.title, record.text)]
+    parts += [is_readable(record.text), record.language]
     if screen:
         parts += [record.title, record.text, record.claims, record.description]
         parts += [record.ipc, record.filing_date]

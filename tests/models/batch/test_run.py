@@ -66,6 +66,17 @@ def test_one_bad_record_costs_one_record(tmp_path: Path) -> None:
     assert "secret" not in quarantine.read_text()
 
 
+def test_a_title_does_not_stand_for_a_text_that_reads_alike(tmp_path: Path) -> None:
+    empty = Record(Position("a", 0), "\u2014", title="Smart pump")
+    whole = Record(Position("a", 1), "Smart pump \u2014")
+    for folder, given in ((tmp_path / "1", [empty, whole]), (tmp_path / "2", [whole, empty])):
+        folder.mkdir()
+        run(job(folder), given)
+        assert [row["record"] for row in rows_of(folder / "out.jsonl")] == [1]
+        (bad,) = rows_of(folder / "out.jsonl.quarantine.jsonl")
+        assert (bad["record"], bad["reason"]) == (0, "no_text")
+
+
 def test_no_text_is_kept_anywhere_while_working(tmp_path: Path) -> None:
     secret = "a word of the draft"
     given = [Record(Position("a", i), f"{secret} {i}", title=secret) for i in range(20)]
