@@ -11,11 +11,13 @@ import pytest
 from marked_texts import LASER, ROCKET, marked_text
 
 from critech.batch.fast import certificate_lines
+from critech.batch.records import Position, Record
 from critech.cascade.certificate import Certificate, certify
 from critech.cascade.folder import CERTIFICATE, STUDENT
 from critech.cascade.judging import read_tokens
 from critech.classifier import Classifier
 from critech.cli import main
+from critech_training.distill_sample import sampled
 
 TAXONOMY, OTHER = ROCKET.partition(":")[0], "jp-kprogram-50"
 N_SAMPLE, N_DUMP = 1500, 60
@@ -52,6 +54,19 @@ def batch(distilled: Path, bundle: Path, out: str, *more: str) -> int:
 
 def read_rows(path: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_a_sample_has_a_text_once_with_each_title() -> None:
+    given = [
+        Record(Position("a", i), "A summary that many share.", title=f"Title {i % 3}")
+        for i in range(9)
+    ]
+    given += [
+        Record(Position("a", 9), "\u2014", title="Title 0"),
+        Record(Position("a", 10), "One."),
+    ]
+    assert [one.position.record for one in sampled(given, 9, 0)] == [0, 1, 2, 10]
+    assert len(sampled(given, 2, 0)) == 2
 
 
 def test_the_certificate_says_what_was_found(distilled: Path) -> None:

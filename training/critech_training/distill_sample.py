@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from critech.batch.digests import row_key
 from critech.batch.records import Record, Rejected
 from critech.batch.rows import document_of
 from critech.cascade.certificate import Certificate, certify
@@ -41,17 +42,17 @@ class Told:
 
 
 def sampled(items: Iterable[Record | Rejected], most: int, seed: int) -> list[Record]:
-    """Return at most so many records with a text, each equally likely, in the order read; a text
-    that repeats counts once."""
+    """Return at most so many records with a text, each equally likely, in the order read. Records
+    whose rows would be alike, by title, text and language, count once."""
     rng, kept, seen = random.Random(seed), list[tuple[int, Record]](), set[bytes]()
     n = 0
     for item in items:
         if isinstance(item, Rejected) or not is_readable(item.text):
             continue
-        digest = hashlib.blake2b(item.text.encode("utf-8", "replace"), digest_size=16).digest()
-        if digest in seen:
+        key = row_key(item, screen=False)
+        if key in seen:
             continue
-        seen.add(digest)
+        seen.add(key)
         n += 1
         if len(kept) < most:
             kept.append((n, item))
