@@ -63,8 +63,10 @@ export function separatorOf(line) {
   return [",", ";", "\t"].reduce((best, one) => (count(one) > count(best) ? one : best));
 }
 
-// what a spreadsheet takes for a formula, in half and full width, after spaces, too
-const FORMULA = /^\s*[=+\-@|＝＋－＠]|^[\t\r\n]/;
+// what a spreadsheet takes for a formula, in half and full width, after spaces and quotes, too; in a
+// cell also after what may end it where the list separator is another, for which quotes do not help
+const FORMULA = /^[\s"]*[=+\-@|＝＋－＠]|^[\t\r\n]/;
+const FORMULA_INSIDE = /[;\t\r\n](?=(?:[^\S\t\r\n]|")*[=+\-@|＝＋－＠])/g;
 
 /** Return a record as a line. Text that a spreadsheet would run is led by an apostrophe. */
 export function csvLine(cells) {
@@ -74,6 +76,6 @@ export function csvLine(cells) {
 function cell(value) {
   if (value === null || value === undefined) return "";
   if (typeof value === "number") return String(value);
-  const text = FORMULA.test(value) ? `'${value}` : value;
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  const text = (FORMULA.test(value) ? `'${value}` : value).replace(FORMULA_INSIDE, "$&'");
+  return /[",;\t\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
