@@ -19,14 +19,16 @@ export function data(value, properties = {}) {
   return h("bdi", properties, visible(String(value)));
 }
 
-// directional and zero-width characters, controls, and halves of a pair: a reader must see them
-const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/;
+// controls but for tab and line feed, directional, zero-width and other invisible characters, line and
+// paragraph separators, and halves of a pair: a reader must see them
+const HIDDEN = /(?![\t\n])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
+const AROUND_HIDDEN = new RegExp(`(${HIDDEN.source})`, "u");
 
 /** Return text as nodes in which hidden characters carry their code point as a label. */
 export function visible(text) {
   if (!HIDDEN.test(text)) return [text];
-  return text.split(new RegExp(`(${HIDDEN.source})`)).map((part) =>
-    part.length === 1 && HIDDEN.test(part)
+  return text.split(AROUND_HIDDEN).map((part, n) =>
+    n % 2 // what the text was split at
       ? h("span", { class: "hidden-char", "data-code": codePoint(part) }, part)
       : part,
   );
