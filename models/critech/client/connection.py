@@ -28,9 +28,10 @@ class ConnectionKeywords(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Connection:
-    """Where the service answers. ``timeout`` is the longest that an answer may take, in seconds,
-    a little above the service's own deadline; ``connect_timeout`` that of reaching it. ``uds`` is a
-    UNIX socket, ``verify`` False or a context of the operator's own for TLS."""
+    """Where the service answers. ``timeout`` is the longest silence, in seconds, while a
+    request is sent or its answer awaited and read, a little above the service's own deadline; an
+    answer that keeps coming may take longer. ``connect_timeout`` is that of reaching the service.
+    ``uds`` is a UNIX socket, ``verify`` False or a context of the operator's own for TLS."""
 
     url: str = DEFAULT_URL
     key: str | None = field(default=None, repr=False)

@@ -25,7 +25,7 @@ class ClientError(CritechError):
 
 class UnreachableError(ClientError):
     """No answer came. ``kind`` is ``not_sent`` where no connection was made, ``cut`` where it broke
-    before the answer was whole, ``timeout`` where the answer took too long."""
+    before the answer was whole, ``timeout`` where the service was silent too long."""
 
     def __init__(self, kind: FaultKind, cause: str) -> None:
         super().__init__(f"no answer from the service ({cause})")

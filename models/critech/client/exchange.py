@@ -26,6 +26,7 @@ from critech.client.errors import (
 from critech.client.retry import Retry, retry_after_seconds
 
 PROBLEM = "application/problem+json"
+_NOTHING_TAKEN = {f"urn:critech:problem:{kind}" for kind in ("queue-full", "deadline-passed")}
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,12 @@ def exchange(call: Call, retry: Retry) -> Generator[Step, Outcome, Reply]:
 
 
 def retry_wait(error: ClientError, n_sent: int, repeatable: bool, retry: Retry) -> float | None:
-    """Return the seconds after which to send again, None for never."""
+    """Return the seconds after which to send again, None for never. What is not ``repeatable``
+    is sent again only where the answer shows that the service kept nothing of it: it also
+    answers 503 when a record was written and could not be synced, or when it stops."""
     if isinstance(error, BusyError):
+        if not (repeatable or error.status == 429 or error.type in _NOTHING_TAKEN):
+            return None
         return retry.wait(n_sent, error.retry_after, random.random())
     lost = isinstance(error, UnreachableError) and (
         error.kind == "not_sent" or (error.kind == "cut" and repeatable)

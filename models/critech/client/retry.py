@@ -31,7 +31,8 @@ class Retry:
         a random number in 0..1."""
         if n_sent >= self.attempts:
             return None
-        pause = min(self.longest, self.backoff * 2.0 ** (n_sent - 1))
+        doublings = min(n_sent - 1, 1_000)  # a float ends at 2 ** 1024
+        pause = min(self.longest, self.backoff * 2.0**doublings)
         if retry_after is None:
             return pause * (1 - chance / 2)
         return None if retry_after > self.longest else retry_after + pause * chance

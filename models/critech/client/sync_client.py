@@ -119,7 +119,7 @@ class Client:
         self, filings: Iterable[FilingLike], *, explain: bool = True, as_of: dt.date | None = None
     ) -> ScreenAnswer:
         """Return the verdicts on 1 to 64 filings, in order: ``critech.screening.filing.Filing``
-        or mappings of the same names. It is sent again only when the service has not taken it."""
+        or mappings of the same names. It is sent again only when the service kept nothing of it."""
         return cast(ScreenAnswer, self._json(screen_call(filings, explain, as_of)))
 
     def taxonomies(self, as_of: dt.date | None = None) -> Sequence[TaxonomySummary]:

@@ -25,6 +25,11 @@ def test_clients_told_the_same_do_not_come_back_at_once() -> None:
     assert len({retry.wait(1, 5.0, chance / 10) for chance in range(10)}) == 10
 
 
+def test_a_wait_after_thousands_of_requests_is_the_longest() -> None:
+    assert Retry(attempts=5_000).wait(4_999, None, 0.0) == 60
+    assert Retry(attempts=5_000, backoff=0).wait(4_999, None, 0.0) == 0
+
+
 def test_it_ends() -> None:
     assert Retry(attempts=3).wait(2, None, 0.5) is not None
     assert Retry(attempts=3).wait(3, None, 0.5) is None
