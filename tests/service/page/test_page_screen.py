@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from desk_browser import Desk
@@ -39,3 +40,23 @@ def test_the_example_gets_its_verdict_with_all_that_stands_behind_it(
     assert article in page.inner_text(".fields details")
     assert opened.accessible() == []
     opened.shot(f"screen-{language}-{scheme}")
+
+
+@pytest.mark.parametrize(
+    ("status", "language", "why"),
+    [(503, "en", "missing"), (422, "ja", "判定には影響しません")],
+)
+def test_a_verdict_stands_where_the_other_lists_are_refused(
+    desk: Opener, status: int, language: str, why: str
+) -> None:
+    opened = desk(language, allowed=("Failed to load resource",))
+    problem = {"status": status, "detail": "d", "errors": []}
+
+    def refuse(route: Any) -> None:
+        route.fulfill(status=status, json=problem)
+
+    opened.page.route("**/v1/classify", refuse)
+    page = opened.screen_example()
+    assert WORDS[language][0] in page.inner_text("#verdict")
+    assert why in page.inner_text(".lists")
+    assert page.locator(".problem, .lists h3").count() == 0

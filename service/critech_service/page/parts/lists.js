@@ -1,16 +1,20 @@
 // The same text against the other three taxonomies, with their hierarchy.
 
 import { h } from "../core/dom.js";
+import { problemWords } from "../core/problem.js";
 import { bar, definition } from "./fields.js";
 
-/** Return the part with the best labels of each list, sub-items under their category. */
-export function listsPart(desk, { lists }) {
+/** Return the part with the best labels of each list, sub-items under their category, or with why
+ * there are none. */
+export function listsPart(desk, { lists, listsRefused }) {
   const { t } = desk;
   return h(
     "section",
     { class: "card lists", "aria-labelledby": "lists" },
     h("h2", { id: "lists" }, t("lists.title")),
-    h("div", { class: "columns" }, lists.taxonomies.map((list) => one(desk, list))),
+    lists
+      ? h("div", { class: "columns" }, lists.taxonomies.map((list) => one(desk, list)))
+      : h("p", {}, t("lists.missing"), " ", problemWords(t, listsRefused)),
   );
 }
 

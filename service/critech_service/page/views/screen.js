@@ -1,5 +1,6 @@
 // View: one filing, its verdict and all that stands behind it.
 
+import { Refused } from "../core/api.js";
 import { fill, h } from "../core/dom.js";
 import { TEXTS, asFiling, blank } from "../core/filing.js";
 import { length } from "../core/codepoints.js";
@@ -51,12 +52,12 @@ async function screened(desk, filing) {
   const reviewing = await api.get("/v1/screen/reviewing");
   const { body, headers } = await api.post("/v1/screen", { filings: [filing] });
   const read = joined(filing);
-  const { body: lists } = await api.post("/v1/classify", {
+  const others = await api.post("/v1/classify", {
     documents: [{ title: filing.title, text: read.text }],
     taxonomies: LISTS,
     top_k: 5,
     explain: true,
-  }).catch(withoutScope);
+  }).catch(refused);
   return {
     filing,
     read,
@@ -64,13 +65,15 @@ async function screened(desk, filing) {
     record: Number(headers.get("X-Audit-Records")) || null,
     answer: body,
     result: body.results[0],
-    lists: lists?.results[0] ?? null,
+    lists: others.body?.results[0] ?? null,
+    listsRefused: others.refused,
   };
 }
 
-/** A key that may screen need not be one that may classify: then there are no other lists. */
-function withoutScope(error) {
-  if (error.status === 403) return { body: null };
+/** The verdict stands without the other lists: a key that may screen need not be one that may
+ * classify, the sections together may be too long for one text, or the queue is full by now. */
+function refused(error) {
+  if (error instanceof Refused) return { refused: error };
   throw error;
 }
 
@@ -93,7 +96,7 @@ function resultParts(desk, found) {
     evidencePart(desk, found),
     datesPart(desk, found),
     alternativesPart(desk, found),
-    found.lists ? listsPart(desk, found) : null,
+    listsPart(desk, found),
     reviewPart(desk, found),
     provenancePart(desk, found),
   ];
