@@ -128,7 +128,7 @@ class Desk {
   /** Drop the key and all that was read with it. */
   forget() {
     this.api.useKey("", false);
-    this.state.dump?.run?.abort();
+    for (const view of ["screen", "dump"]) this.state[view]?.run?.abort();
     this.state = {};
     this.speak(this.language);
   }

@@ -60,3 +60,50 @@ def test_a_verdict_stands_where_the_other_lists_are_refused(
     assert WORDS[language][0] in page.inner_text("#verdict")
     assert why in page.inner_text(".lists")
     assert page.locator(".problem, .lists h3").count() == 0
+
+
+def held_back(opened: Desk) -> list[Any]:
+    """Return the list in which the first request for a verdict is kept; later ones pass."""
+    held: list[Any] = []
+
+    def answer(route: Any) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+
+    opened.page.route("**/v1/screen", answer)
+    return held
+
+
+def test_an_earlier_screening_does_not_replace_a_later_one(desk: Opener) -> None:
+    opened = desk()
+    page = opened.go("screen")
+    held = held_back(opened)
+    page.click("#example")
+    page.fill("#title", "Earlier")
+    with page.expect_request("**/v1/screen"):
+        page.click("button.primary")
+    page.fill("#title", "Later")
+    with page.expect_event("requestfailed") as given_up:
+        page.click("button.primary")
+    assert given_up.value.url.endswith("/v1/screen")
+    page.wait_for_selector("#verdict")
+    held[0].continue_()
+    page.wait_for_selector(".alternatives table")
+    assert page.inner_text(".filing-name") == "Later"
+
+
+def test_a_verdict_arrives_in_the_language_chosen_meanwhile(desk: Opener) -> None:
+    opened = desk("en")
+    page = opened.go("screen")
+    held = held_back(opened)
+    page.click("#example")
+    with page.expect_request("**/v1/screen"):
+        page.click("button.primary")
+    page.click("#language")
+    page.wait_for_selector("#result[aria-busy=true]:has-text('処理しています')")
+    held[0].continue_()
+    page.wait_for_selector("#verdict")
+    assert WORDS["ja"][0] in page.inner_text("#verdict")
+    assert page.locator("#result[aria-busy]").count() == 0

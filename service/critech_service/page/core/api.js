@@ -43,8 +43,8 @@ export class Api {
     throw new Refused(answer.status, problem, Number(answer.headers.get("Retry-After")) || 1);
   }
 
-  async get(path) {
-    return (await this.send(path)).json();
+  async get(path, signal) {
+    return (await this.send(path, { signal })).json();
   }
 
   /** Return body and headers of the answer to a JSON request. */

@@ -71,6 +71,7 @@ function fileRow(desk, form, dropped) {
     desk.refresh();
   };
   const clear = () => {
+    desk.state.screen.run?.abort();
     desk.state.screen = null;
     desk.refresh();
   };

@@ -17,47 +17,65 @@ import { provenancePart, verdictPart } from "../parts/verdict.js";
 export const LISTS = ["jp-critical-20", "jp-kprogram-50", "us-ecra-14"];
 const SEPARATOR = "\n\n";
 
-/** Return the form and, once there is one, the result. Both outlive a change of language. */
+/** Return the form and, once there is one, the result. Both outlive a change of language, and so
+ * does a run: the view that is there when it ends shows what it found. */
 export async function view(desk) {
   const { t } = desk;
-  const state = (desk.state.screen ??= { form: blank(), found: null });
+  const state = (desk.state.screen ??= { form: blank(), found: null, run: null });
   const result = h("div", { id: "result" });
-  const run = async () => {
-    result.setAttribute("aria-busy", "true");
-    fill(result, h("p", { class: "card" }, t("screen.working")));
-    desk.announce(t("screen.working"));
-    try {
-      state.found = await screened(desk, asFiling(state.form));
-      fill(result, resultParts(desk, state.found));
-      desk.announce(t(`verdict.${state.found.result.verdict}`));
-      result.querySelector("h2").focus();
-    } catch (error) {
-      state.found = null;
-      fill(result, problemBox(desk, error));
-    }
-    result.removeAttribute("aria-busy");
+  state.draw = (error) => {
+    if (state.run) result.setAttribute("aria-busy", "true");
+    else result.removeAttribute("aria-busy");
+    fill(result, error ? problemBox(desk, error) : shown(desk, state));
   };
-  if (state.found) fill(result, resultParts(desk, state.found));
+  state.draw();
   return [
     h("h1", { class: "no-print" }, t("screen.title")),
     h("p", { class: "lead no-print" }, t("screen.lead")),
-    filingForm(desk, state.form, run),
+    filingForm(desk, state.form, () => begin(desk, state)),
     result,
   ];
 }
 
+function shown(desk, { run, found }) {
+  if (run) return h("p", { class: "card" }, desk.t("screen.working"));
+  return found ? resultParts(desk, found) : null;
+}
+
+/** Screen what the form holds. A run still under way is given up: its verdict would be on a text
+ * that is no longer there. */
+async function begin(desk, state) {
+  state.run?.abort();
+  const run = new AbortController();
+  Object.assign(state, { run, found: null });
+  state.draw();
+  desk.announce(desk.t("screen.working"));
+  try {
+    const found = await screened(desk, asFiling(state.form), run.signal);
+    if (run.signal.aborted) return;
+    Object.assign(state, { run: null, found });
+    state.draw();
+    desk.announce(desk.t(`verdict.${found.result.verdict}`));
+    document.querySelector("#result h2")?.focus();
+  } catch (error) {
+    if (run.signal.aborted) return;
+    Object.assign(state, { run: null, found: null });
+    state.draw(error);
+  }
+}
+
 /** Screen a filing and hold it against the other lists. Return all that was asked and answered. */
-async function screened(desk, filing) {
+async function screened(desk, filing, signal) {
   const { api } = desk;
-  const reviewing = await api.get("/v1/screen/reviewing");
-  const { body, headers } = await api.post("/v1/screen", { filings: [filing] });
+  const reviewing = await api.get("/v1/screen/reviewing", signal);
+  const { body, headers } = await api.post("/v1/screen", { filings: [filing] }, signal);
   const read = joined(filing);
   const others = await api.post("/v1/classify", {
     documents: [{ title: filing.title, text: read.text }],
     taxonomies: LISTS,
     top_k: 5,
     explain: true,
-  }).catch(refused);
+  }, signal).catch(refused);
   return {
     filing,
     read,
