@@ -19,6 +19,7 @@ import yaml
 
 from critech import __version__
 from critech_service.command import KEEP_ALIVE_SECONDS
+from critech_service.flow.token_queue import MAX_REQUESTS
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -228,6 +229,9 @@ def test_every_value_is_in_the_schema() -> None:
     assert schema["additionalProperties"] is False
 
 
+TASKS = MAX_REQUESTS + 256  # lanes, key checks, route handlers and the threads of libraries
+
+
 # Compose
 
 
@@ -251,6 +255,11 @@ def test_compose_takes_everything_away(compose: dict[str, Any]) -> None:
         assert not {"privileged", "cap_add", "network_mode", "pid", "ipc"} & service.keys()
         assert all(volume["read_only"] for volume in service["volumes"])
         assert ":latest" not in service["image"]
+
+
+def test_every_request_that_may_wait_has_its_thread(compose: dict[str, Any]) -> None:
+    assert compose["services"]["critech"]["pids_limit"] >= TASKS
+    assert [int(n) for n in unit("critech.service")["TasksMax"]] >= [TASKS]
 
 
 def test_only_the_proxy_is_reached_from_outside(compose: dict[str, Any]) -> None:

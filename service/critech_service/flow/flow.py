@@ -18,7 +18,7 @@ from starlette.types import Receive
 
 from critech.encoder import Run
 from critech.observing import stage
-from critech_service.flow.lanes import Lane, Lanes, Work
+from critech_service.flow.lanes import DroppedError, Lane, Lanes, Work
 from critech_service.flow.refusals import (
     ClientGoneError,
     DeadlineError,
@@ -100,7 +100,8 @@ class Flow:
         """Return what a job gives for a request whose body has been read. The job runs on a
         thread of its own and is handed the ``map`` by which to have its work done.
 
-        Raise QueueFullError or TooMuchWorkError before anything is done, DeadlineError or
+        Raise QueueFullError or TooMuchWorkError before anything is done, also where no thread can
+        be started; DeadlineError or
         ClientGoneError when the rest is dropped.
         """
         try:
@@ -132,8 +133,7 @@ class Flow:
     def enter_stream(self) -> None:
         """Count a stream in. Raise QueueFullError when there are too many, or no room."""
         if self.streams >= MAX_STREAMS or self.saturated:
-            self.refused[QueueFullError.kind] += 1
-            raise QueueFullError(self.queue.seconds_until_room(self.limit_tokens // 10))
+            raise self._full(self.limit_tokens // 10)
         self.streams += 1
 
     def leave_stream(self) -> None:
@@ -155,9 +155,14 @@ class Flow:
         work = Work(self._lanes, lane)
         loop = asyncio.get_running_loop()
         context = copy_context()  # the observer of the request, and its id
-        running: asyncio.Future[T] = loop.run_in_executor(
-            self._waiting, lambda: context.run(_done, job, work.map)
-        )
+        try:
+            running: asyncio.Future[T] = loop.run_in_executor(
+                self._waiting, lambda: context.run(_done, job, work)
+            )
+        except RuntimeError:  # no thread can be started; the pool may find one for the job later
+            work.drop()
+            self.queue.leave(tokens, finished=False)
+            raise self._full(tokens) from None
         running.add_done_callback(lambda ended: self._leave(ended, tokens))
         awaited: set[asyncio.Future[Any]] = {running} if gone is None else {running, gone}
         try:
@@ -165,7 +170,10 @@ class Flow:
                 awaited, timeout=max(0.0, seconds), return_when=asyncio.FIRST_COMPLETED
             )
             if running.done():
-                return running.result()
+                try:
+                    return running.result()
+                except DroppedError:  # its pieces found no thread, or the service closes
+                    raise self._full(tokens) from None
             if gone is not None and gone.done():
                 self.count_gone()
                 raise ClientGoneError
@@ -180,16 +188,21 @@ class Flow:
         self._left.set()
         self._left = asyncio.Event()
 
+    def _full(self, tokens: int) -> QueueFullError:
+        self.refused[QueueFullError.kind] += 1
+        return QueueFullError(self.queue.seconds_until_room(tokens))
+
     def _late(self) -> DeadlineError:
         self.dropped[DeadlineError.kind] += 1
         return DeadlineError(self.deadline, self.queue.seconds_until_room(self.limit_tokens))
 
 
-def _done(job: Callable[[Run], T], run: Run) -> T:
-    """Return what a job gives. asyncio cannot hand on a StopIteration: whoever waits for the job
-    would wait to the deadline."""
+def _done(job: Callable[[Run], T], work: Work) -> T:
+    """Return what a job gives, unless it was dropped before its turn. asyncio cannot hand on a
+    StopIteration: whoever waits for the job would wait to the deadline."""
     try:
-        return job(run)
+        work.check()
+        return job(work.map)
     except StopIteration:
         raise RuntimeError("a job ended with StopIteration") from None
 

@@ -38,7 +38,8 @@ class Lanes:
                 _cancel(lane)
 
     def put(self, lane: Lane, pieces: list[Piece]) -> None:
-        """Add pieces to a lane. Once the threads are to end, they are cancelled at once."""
+        """Add pieces to a lane. Once the threads are to end, or where none can be started, they are
+        cancelled at once."""
         with self._lock:
             if not lane and pieces:
                 self._turns.append(lane)
@@ -46,12 +47,25 @@ class Lanes:
         try:
             for _ in pieces:
                 self._pool.submit(self._serve_next)
-        except RuntimeError:  # the pool takes nothing on after its shutdown
+        except RuntimeError:  # shut down, or out of threads
             _cancel(pieces)
+            self._withdraw(lane, pieces)
+
+    def _withdraw(self, lane: Lane, pieces: list[Piece]) -> None:
+        """Take pieces back that nobody may come for: the turns after them would all be late."""
+        futures = {id(future) for future, _, _ in pieces}
+        with self._lock:
+            kept = [piece for piece in lane if id(piece[0]) not in futures]
+            lane.clear()
+            lane.extend(kept)
+            if not lane:
+                self._turns = deque(other for other in self._turns if other is not lane)
 
     def _serve_next(self) -> None:
-        """Do whatever piece has its turn; there are as many calls as pieces."""
+        """Do whatever piece has its turn; there are as many calls as pieces, or more."""
         with self._lock:
+            if not self._turns:
+                return
             lane = self._turns.popleft()
             future, function, item = lane.popleft()
             if lane:
@@ -96,6 +110,12 @@ class Work:
         except BaseException:
             self.drop()
             raise
+
+    def check(self) -> None:
+        """Raise DroppedError after ``drop``."""
+        with self._lock:
+            if self._dropped:
+                raise DroppedError
 
     def drop(self) -> None:
         """Begin no further piece. A piece under way is finished, and its result forgotten."""

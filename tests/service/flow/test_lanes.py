@@ -131,3 +131,20 @@ def test_work_that_comes_after_the_end_is_dropped() -> None:
     lanes.close()
     with pytest.raises(DroppedError):
         Work(lanes).map(str, range(3))
+
+
+def test_pieces_without_a_thread_do_not_delay_those_after_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lanes = Lanes(1)
+    with monkeypatch.context() as none_left:
+        none_left.setattr(threading.Thread, "start", no_thread)
+        with pytest.raises(DroppedError):
+            Work(lanes).map(str, range(3))
+    assert not lanes._turns
+    assert Work(lanes).map(str, range(3)) == ["0", "1", "2"]
+    lanes.close()
+
+
+def no_thread(_: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
