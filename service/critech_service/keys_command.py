@@ -80,7 +80,7 @@ def _list(args: argparse.Namespace, path: Path) -> int:
         shown = _shown(record, today)
         expires = shown["expires"] or "never"
         scopes = ",".join(record.scopes)
-        print(f"{record.id}  {shown['state']:<7}  {expires:<10}  {scopes:<29}  {record.name}")
+        print(f"{record.id}  {shown['state']:<7}  {expires:<10}  {scopes:<36}  {record.name}")
     return 0
 
 

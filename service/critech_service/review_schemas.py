@@ -58,7 +58,8 @@ class ReviewOut(BaseModel):
 
 
 class ReviewingOut(BaseModel):
-    """What a review can write to."""
+    """Whether a review is taken, and what it can write to."""
 
     audit: bool = Field(description="Whether the audit log is on; without it there is no review.")
     corrections: bool = Field(description="Whether a corrections file is kept.")
+    allowed: bool = Field(description="Whether the key of this request may review.")

@@ -101,6 +101,7 @@ CASES = [
     ("GET", "/openapi.json", {"classify", "screen", "admin"}),
     ("POST", "/v1/admin/anything", {"admin"}),
     ("GET", "/v1/screen/reviewing", {"screen"}),
+    ("POST", "/v1/screen/review", set()),
     ("GET", "/v1", {"admin"}),
 ]
 

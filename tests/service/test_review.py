@@ -53,7 +53,9 @@ def test_an_answer_names_its_records(client: TestClient) -> None:
 def test_a_verdict_is_overruled_accepted_and_corrected(
     client: TestClient, classifier: Classifier, tmp_path: Path
 ) -> None:
-    assert client.get("/v1/screen/reviewing").json() == {"audit": True, "corrections": True}
+    assert client.get("/v1/screen/reviewing").json() == {
+        "audit": True, "corrections": True, "allowed": True,
+    }  # fmt: skip
     before = screened(client).json()["results"][0]["verdict"]
     judged = [
         {"label": FIELD, "judgement": "wrong"},
@@ -122,7 +124,7 @@ def test_corrections_are_kept_only_where_the_operator_wants_them(
 ) -> None:
     body = {**GIVEN, "corrections": [{"label": FIELD, "judgement": "wrong"}]}
     with TestClient(create_app(settings(tmp_path), classifier)) as client:
-        assert client.get("/v1/screen/reviewing").json() == {"audit": True, "corrections": False}
+        assert client.get("/v1/screen/reviewing").json()["corrections"] is False
         screened(client)
         assert client.post("/v1/screen/review", json=body).status_code == 422
     assert len(records(tmp_path)) == 2
@@ -135,7 +137,7 @@ def test_corrections_are_kept_only_where_the_operator_wants_them(
 
 
 def test_a_reviewer_carries_the_id_of_the_key(classifier: Classifier, tmp_path: Path) -> None:
-    record, token = new_key("desk", (Scope.SCREEN,))
+    record, token = new_key("desk", (Scope.SCREEN, Scope.REVIEW))
     keys = tmp_path / "keys.json"
     update_keys(keys, lambda _: KeyFile(keys=(record,)))
     with TestClient(create_app(settings(tmp_path, keys_file=keys), classifier)) as client:
@@ -145,3 +147,22 @@ def test_a_reviewer_carries_the_id_of_the_key(classifier: Classifier, tmp_path: 
         answer = client.post("/v1/screen/review", json=given).json()
     assert answer["reviewer"] == f"{'x' * 48}@{record.id}"
     assert records(tmp_path)[-1]["reviewer"] == answer["reviewer"]
+
+
+def test_a_key_that_screens_does_not_overrule_the_filing_of_another(
+    classifier: Classifier, tmp_path: Path
+) -> None:
+    desk, desk_token = new_key("desk", (Scope.SCREEN, Scope.REVIEW))
+    intake, intake_token = new_key("intake", (Scope.SCREEN,))
+    keys = tmp_path / "keys.json"
+    update_keys(keys, lambda _: KeyFile(keys=(desk, intake)))
+    with TestClient(create_app(settings(tmp_path, keys_file=keys), classifier)) as client:
+        client.headers["X-API-Key"] = desk_token
+        screened(client)
+        assert client.get("/v1/screen/reviewing").json()["allowed"] is True
+        client.headers["X-API-Key"] = intake_token
+        assert client.get("/v1/screen/reviewing").json()["allowed"] is False
+        answer = client.post("/v1/screen/review", json={**GIVEN, "verdict": "no_indication"})
+        assert answer.status_code == 403
+        assert 'scope="review"' in answer.headers["www-authenticate"]
+    assert len(records(tmp_path)) == 2

@@ -13,7 +13,7 @@ from starlette.types import Scope as Connection
 from critech_service.access.buckets import Clock
 from critech_service.access.credentials import presented
 from critech_service.access.keyring import KeyRing
-from critech_service.access.records import Scope
+from critech_service.access.records import KeyRecord, Scope
 from critech_service.access.refusals import RefusedError, forbidden, unauthorised, unavailable
 from critech_service.access.scopes import need
 from critech_service.access.store import KeysError
@@ -21,7 +21,8 @@ from critech_service.access.verifier import Verifier
 
 
 class Authenticate:
-    """ASGI middleware; sets ``key_id`` in the state of a request that it lets in."""
+    """ASGI middleware; sets ``key_id`` and ``scopes`` in the state of a request that it lets
+    in."""
 
     def __init__(self, app: ASGIApp, ring: KeyRing, clock: Clock = time.monotonic) -> None:
         self.app = app
@@ -35,14 +36,15 @@ class Authenticate:
             return
         if scope["type"] == "http" and need(scope["path"]) != "open":
             try:
-                key_id = await self._admitted(scope)
+                record = await self._admitted(scope)
             except RefusedError as refused:
                 await refused.answer(scope, receive, send)
                 return
-            scope.setdefault("state", {})["key_id"] = key_id
+            admitted = {"key_id": record.id, "scopes": record.scopes}
+            scope.setdefault("state", {}).update(admitted)
         await self.app(scope, receive, send)
 
-    async def _admitted(self, scope: Connection) -> str:
+    async def _admitted(self, scope: Connection) -> KeyRecord:
         keys = presented(scope["headers"])
         if not keys:
             detail = "Send a key as `Authorization: Bearer` or `X-API-Key`."
@@ -58,4 +60,4 @@ class Authenticate:
         needed = need(scope["path"])
         if isinstance(needed, Scope) and needed not in record.scopes:
             raise RefusedError(forbidden(needed))
-        return record.id
+        return record

@@ -26,6 +26,7 @@ class Scope(StrEnum):
 
     CLASSIFY = "classify"
     SCREEN = "screen"
+    REVIEW = "review"
     ADMIN = "admin"
     METRICS = "metrics"
 

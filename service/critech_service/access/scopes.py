@@ -19,7 +19,7 @@ ROUTES: dict[str, Need] = {
     "/v1/classify": Scope.CLASSIFY,
     "/v1/classify/stream": Scope.CLASSIFY,
     "/v1/screen": Scope.SCREEN,
-    "/v1/screen/review": Scope.SCREEN,
+    "/v1/screen/review": Scope.REVIEW,  # of any client's filing: records are numbered in a row
     "/v1/screen/reviewing": Scope.SCREEN,
     "/metrics": Scope.METRICS,
     "/v1/admin/reload": Scope.ADMIN,

@@ -15,6 +15,7 @@ from critech.audit_log import AuditLog
 from critech.audit_override import override, standing
 from critech.corrections import Correction, add_correction
 from critech.errors import InputError
+from critech_service.access.records import Scope
 from critech_service.audit import Audit
 from critech_service.leases import classifier_of
 from critech_service.problems import (
@@ -31,12 +32,20 @@ PATH_STATE = "/v1/screen/reviewing"
 router = APIRouter(tags=["screening"])
 
 
-@router.get(PATH_STATE, summary="What a review can write to", response_model=ReviewingOut)
+@router.get(
+    PATH_STATE,
+    summary="Whether a review is taken, and what it can write to",
+    response_model=ReviewingOut,
+)
 async def reviewing(request: Request) -> Response:
-    """Return whether the audit log is on, and whether the operator keeps a corrections file."""
+    """Return whether the audit log is on, whether the operator keeps a corrections file, and
+    whether this key may review."""
     state = request.app.state
     kept = state.audit is not None and state.corrections_file is not None
-    return UnicodeJSONResponse({"audit": state.audit is not None, "corrections": kept})
+    scopes = getattr(request.state, "scopes", tuple(Scope))  # without keys everybody may
+    return UnicodeJSONResponse(
+        {"audit": state.audit is not None, "corrections": kept, "allowed": Scope.REVIEW in scopes}
+    )
 
 
 @router.post(

@@ -19,7 +19,8 @@ from critech_service.app import create_app
 from critech_service.settings import Settings
 
 Opener = Callable[..., Desk]
-RECORD, TOKEN = new_key("desk", (Scope.SCREEN, Scope.CLASSIFY))
+RECORD, TOKEN = new_key("desk", (Scope.SCREEN, Scope.REVIEW, Scope.CLASSIFY))
+INTAKE, INTAKE_TOKEN = new_key("intake", (Scope.SCREEN,))
 NARROW, NARROW_TOKEN = new_key("narrow", (Scope.CLASSIFY,))
 REFUSED = "Failed to load resource: the server responded with a status of"
 
@@ -32,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def office(classifier: Classifier, folder: Path) -> Iterator[str]:
     """A service with keys, an audit log and a corrections file."""
-    update_keys(folder / "keys.json", lambda _: KeyFile(keys=(RECORD, NARROW)))
+    update_keys(folder / "keys.json", lambda _: KeyFile(keys=(RECORD, INTAKE, NARROW)))
     settings = Settings(
         keys_file=folder / "keys.json",
         audit_log=folder / "audit.jsonl",
@@ -93,6 +94,17 @@ def test_a_verdict_is_overruled_and_then_accepted(
     assert (accepted["verdict_after"], accepted["reason_code"]) == ("review", "accepted")
     *_, correction = (folder / "corrections.jsonl").read_text().splitlines()
     assert json.loads(correction)["hmac"] == overruled["filing"]["hmac"]
+
+
+def test_a_key_that_may_not_review_is_told_so(desk: Opener, office: str) -> None:
+    opened = desk("en", office, allowed=(REFUSED,))  # nor may it classify
+    let_in(opened, INTAKE_TOKEN)
+    page = opened.page
+    page.click("#example")
+    page.click("button.primary")
+    page.wait_for_selector(".reviewing")
+    assert "This key may not review" in page.inner_text(".reviewing")
+    assert page.locator("#accept").count() == 0
 
 
 def test_a_key_lives_in_memory_unless_ticked(desk: Opener, office: str) -> None:

@@ -6,10 +6,11 @@ import { problemBox } from "../core/problem.js";
 const VERDICTS = ["refer", "review", "no_indication"];
 const REASONS = ["prior_art", "text_misread", "ipc_wrong", "facts_wrong", "outside_field", "other"];
 
-/** Return the part; without an audit log it says that nothing can be recorded. */
+/** Return the part; without an audit log, or a key that may review, it says so. */
 export function reviewPart(desk, found) {
   const { t } = desk;
-  const shown = found.record ? form(desk, found) : h("p", {}, t("review.off"));
+  const barred = !found.record ? "review.off" : !found.reviewing.allowed ? "review.forbidden" : null;
+  const shown = barred ? h("p", {}, t(barred)) : form(desk, found);
   return h(
     "section",
     { class: "card reviewing no-print", "aria-labelledby": "review" },
