@@ -20,6 +20,7 @@ import yaml
 from critech import __version__
 from critech_service.command import KEEP_ALIVE_SECONDS
 from critech_service.flow.token_queue import MAX_REQUESTS
+from critech_service.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -290,6 +291,16 @@ def test_the_proxy_writes_no_body_to_disk() -> None:
     assert "proxy_request_buffering off;" in stream
     assert "proxy_buffering off;" in stream
     assert set(re.findall(r"ssl_protocols (.*);", config)) == {"TLSv1.2 TLSv1.3"}
+
+
+@pytest.mark.parametrize("place", ["/", "= /v1/classify/stream"])
+def test_the_proxy_waits_as_long_as_the_server(place: str) -> None:
+    config = (DEPLOY / "nginx.conf").read_text()
+    (location,) = re.findall(rf"location {place} \{{(.*?)\}}", config, re.DOTALL)
+    names = ["proxy_read_timeout"] + ["client_body_timeout"] * (place != "/")
+    for name in names:
+        (seconds,) = re.findall(rf"{name} (\d+)s;", location)
+        assert int(seconds) > Settings.model_fields["deadline_seconds"].default
 
 
 def test_the_proxy_gives_up_idle_connections_first() -> None:
