@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,26 @@ def test_the_file_is_followed_and_a_broken_one_closes(
     update_keys(kept, lambda _: KeyFile(keys=(RECORD,)))
     ring.refresh()
     assert len(ring) == 1
+
+
+def test_an_error_of_the_system_closes_no_longer_than_it_lasts(
+    kept: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    ring = KeyRing.from_settings(Settings(keys_file=kept))
+    assert ring is not None
+    update_keys(kept, lambda keys: KeyFile(keys=(*keys.keys, new_key("b", (Scope.ADMIN,))[0])))
+
+    def no_descriptor(*_: object) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as none_left:
+        none_left.setattr("os.open", no_descriptor)
+        for _ in range(3):
+            with pytest.raises(KeysError, match="Too many open files"):
+                ring.refresh()
+    assert caplog.text.count("every key is refused") == 1
+    ring.refresh()
+    assert len(ring) == 2
 
 
 def test_where_keys_come_from(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:

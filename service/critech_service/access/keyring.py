@@ -17,7 +17,7 @@ from pathlib import Path
 
 from critech_service.access.hashing import KeyHash, decoy
 from critech_service.access.records import KeyFile, KeyRecord, split_token
-from critech_service.access.store import KeysError, parse_keys, read_keys
+from critech_service.access.store import KeysError, UnreadableError, parse_keys, read_keys
 from critech_service.settings import Settings
 
 log = logging.getLogger("critech")
@@ -59,13 +59,15 @@ class KeyRing:
         if self._path is None:
             return
         if (stamp := _stamp(self._path)) != self._stamp:
-            self._stamp = stamp
             try:
                 keys = read_keys(self._path)
             except KeysError as error:
+                self._stamp = () if isinstance(error, UnreadableError) else stamp
+                if str(error) != str(self._error):
+                    log.error("every key is refused: %s", error)
                 self._error = error
-                log.error("every key is refused: %s", error)
             else:
+                self._stamp = stamp
                 self._records = {record.id: record for record in keys.keys}
                 self._error = None
                 log.warning("keys file read again: %d keys", len(self))

@@ -31,6 +31,10 @@ class KeysError(CritechError):
         self.problem = problem
 
 
+class UnreadableError(KeysError):
+    """The system does not hand the file over, which may pass while the file stays as it is."""
+
+
 def parse_keys(text: str | bytes, source: str) -> KeyFile:
     """Return the keys from JSON; an error names the place, never what stands there."""
     try:
@@ -56,7 +60,7 @@ def read_keys(path: Path) -> KeyFile:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise KeysError(source, f"cannot be read ({error.strerror})") from None
+        raise UnreadableError(source, f"cannot be read ({error.strerror})") from None
     if len(text) > MAX_BYTES:
         raise KeysError(source, f"is larger than {MAX_BYTES} bytes")
     return parse_keys(text, source)
