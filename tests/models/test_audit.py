@@ -760,6 +760,23 @@ def test_override_on_the_command_line(
     assert check(log_of_five).findings == []
 
 
+def test_an_override_of_a_finished_part_is_refused_and_changes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with open_log(tmp_path, 2_500) as log:
+        for _ in range(9):
+            log.append([entry()])
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    part = all_files(tmp_path)[0]
+    assert part.name == "audit-000001.jsonl"
+    options = ["--verdict", "refer", "--reason-code", "applicant_asked", "--reviewer", "e.1"]
+    for record in ("2", "1"):
+        assert main(["audit", "override", str(part), "--record", record, *options]) == 1
+    assert "no head beside it" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert check(tmp_path).findings == []
+
+
 def test_the_digest_of_a_filing_on_the_command_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -64,12 +64,15 @@ def _verify(args: argparse.Namespace) -> int:
 
 
 def _override(args: argparse.Namespace) -> int:
+    from critech.audit_files import LogFiles
     from critech.audit_log import AuditLog
     from critech.audit_override import override
     from critech.errors import InputError
 
     if not args.log.is_file():
         raise InputError("log", "is not a file")
+    if not LogFiles(args.log).head.is_file():  # opening a finished part would write to it
+        raise InputError("log", "has no head beside it: name the file that is written to")
     with AuditLog(args.log) as log:
         link = override(log, args.record, args.verdict, args.reason_code, args.reviewer)
     print(f"record {link.seq}, head {link.hash}")
