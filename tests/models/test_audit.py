@@ -777,6 +777,19 @@ def test_an_override_of_a_finished_part_is_refused_and_changes_nothing(
     assert check(tmp_path).findings == []
 
 
+def test_an_override_on_the_command_line_leaves_rotation_to_the_server(
+    log_of_five: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    defaults = ("off", 10, lambda: dt.datetime.now(dt.UTC))
+    monkeypatch.setattr(AuditLog.__init__, "__defaults__", defaults)
+    path = log_of_five / "audit.jsonl"
+    before = path.stat()
+    options = ["--verdict", "refer", "--reason-code", "applicant_asked", "--reviewer", "e.1"]
+    assert main(["audit", "override", str(path), "--record", "3", *options]) == 0
+    assert path.stat().st_ino == before.st_ino
+    assert LogFiles(path).parts() == []
+
+
 def test_the_digest_of_a_filing_on_the_command_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
