@@ -45,7 +45,7 @@ COMMANDS = {
 }
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one for each outcome
     """Run the command line and return its exit code: 0, 1 input, 2 usage, 3 bundle. Without
     ``argv`` the process is this command's own, and none of its memory is to end in a core dump."""
     if argv is None:
@@ -66,6 +66,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_OK
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
+    except (SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # its message, like that of a panic, may quote a text
+        return _fail(f"unexpected {type(error).__name__}", EXIT_INPUT)
 
 
 def _run(arguments: list[str]) -> int:

@@ -8,7 +8,8 @@ session, also the fastest arrangement measured (docs/decisions/0002).
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -84,22 +85,20 @@ class OnnxEncoder:
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        try:
+        with _faults_named("cannot be loaded", "ONNX and tokenizer"):
             self._session = onnxruntime.InferenceSession(
                 model, options, providers=["CPUExecutionProvider"]
             )
             self._tokenizer = Tokenizer.from_buffer(tokenizer)
-        except Exception as error:  # both libraries raise bare Exception subclasses
-            found = type(error).__name__
-            raise BundleError("encoder", "cannot be loaded", "ONNX and tokenizer", found) from None
+            self._tokenizer.no_truncation()
+            self._tokenizer.no_padding()
         # its wrapper keeps the model's bytes, 49 MB by default, for a fallback to other providers
         self._session.disable_fallback()
         self._session._model_bytes = None
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
         self.config = config
         # the blank behind the prefix belongs to the first piece of the text
-        self._prefix_ids = self.token_ids(config.prefix.rstrip()) if config.prefix else []
+        with _faults_named("cannot be run", "token ids"):
+            self._prefix_ids = self.token_ids(config.prefix.rstrip()) if config.prefix else []
         self._capacity = config.chunk_tokens - len(self._prefix_ids) - 2
         self._try()
 
@@ -107,11 +106,8 @@ class OnnxEncoder:
         """Raise BundleError where network, tokenizer and configuration do not go together."""
         if self.config.chunk_tokens < len(self._prefix_ids) + 3:
             raise BundleError("encoder", "leaves no room for text", "3 tokens", "fewer")
-        try:
+        with _faults_named("cannot be run", "a vector"):
             vector = self.embed("a").vector
-        except Exception as error:  # onnxruntime raises bare Exception subclasses
-            found = type(error).__name__
-            raise BundleError("encoder", "cannot be run", "a vector", found) from None
         if vector.shape != (self.config.dimension,) or not np.isfinite(vector).all():
             expected = f"{self.config.dimension} finite numbers"
             raise BundleError("encoder", "gives another vector", expected, vector.shape)
@@ -188,6 +184,18 @@ class OnnxEncoder:
         """Return the unit vector float32 [dimension] of one framed chunk, int64 [1, n_tokens]."""
         vector: FloatArray = self._session.run(["embedding"], {"input_ids": input_ids})[0][0]
         return vector
+
+
+@contextmanager
+def _faults_named(problem: str, expected: str) -> Iterator[None]:
+    """Make whatever the libraries raise a BundleError: onnxruntime raises bare subclasses of
+    Exception, and a panic of the tokenizer is a BaseException."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:
+        raise BundleError("encoder", problem, expected, type(error).__name__) from None
 
 
 def split_evenly(ids: Sequence[int], capacity: int) -> list[Sequence[int]]:

@@ -9,13 +9,15 @@ from __future__ import annotations
 import io
 import json
 import math
-import zipfile
 from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
+from critech.zip_directory import DirectoryTooLargeError, TooManyEntriesError, open_zip
+
 MAX_ARRAYS = 64
+MAX_DIRECTORY = 1 << 16
 MAX_BYTES = 1 << 29
 MAX_MAGNITUDE = 1e6
 
@@ -29,10 +31,12 @@ def read_json(data: bytes | str) -> Any:
 def read_npz(data: bytes) -> dict[str, npt.NDArray[Any]]:
     """Return the arrays of an archive by name. Raise ValueError, or what the libraries raise, for
     other data, for more than ``MAX_BYTES`` of it and for what is neither number nor text."""
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        members = archive.infolist()
-        n_bytes = sum(member.file_size for member in members)
-    if len(members) > MAX_ARRAYS or n_bytes > MAX_BYTES:
+    try:
+        with open_zip(io.BytesIO(data), MAX_DIRECTORY, MAX_ARRAYS) as archive:
+            n_bytes = sum(member.file_size for member in archive.infolist())
+    except (DirectoryTooLargeError, TooManyEntriesError):
+        n_bytes = MAX_BYTES + 1
+    if n_bytes > MAX_BYTES:
         raise ValueError(f"more than {MAX_ARRAYS} arrays or {MAX_BYTES} bytes")
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
         found = {name: arrays[name] for name in arrays.files}

@@ -801,3 +801,45 @@ def test_the_digest_of_a_filing_on_the_command_line(
     first, second = capsys.readouterr().out.splitlines()
     assert first == f"filings[0] {SECRET.filing(FILING)['hmac']} -"
     assert second.split()[1] == first.split()[1]
+
+
+def test_an_override_looks_for_the_record_before_it_holds_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fcntl
+
+    parsed: list[int] = []
+
+    def watched(line: bytes) -> Any:
+        record = open_line(line)
+        if record is not None and record["kind"] != "start":
+            with (tmp_path / "audit.jsonl.head").open("rb") as head:
+                fcntl.flock(head, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            parsed.append(record["seq"])
+        return record
+
+    with open_log(tmp_path, 2_500) as log:
+        for _ in range(9):
+            log.append([entry()])
+        assert len(log.files.parts()) > 1
+        monkeypatch.setattr("critech.audit_override.open_line", watched)
+        link, record = override(log, 3, "refer", "prior_art", "examiner.1")
+    assert parsed == [3]
+    assert (record["seq"], link.seq) == (3, records(tmp_path)[-1]["seq"])
+
+
+def test_an_override_that_comes_in_between_counts(
+    log_of_five: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_log(log_of_five, 2_500) as log:
+        append = log.append_built
+
+        def late(build: Callable[[], Sequence[Entry]]) -> list[Link]:
+            monkeypatch.setattr(log, "append_built", append)
+            override(log, 2, "no_indication", "prior_art", "chief@office")
+            log.append([entry()] * 5)
+            return append(build)
+
+        monkeypatch.setattr(log, "append_built", late)
+        override(log, 2, "review", "prior_art", "examiner.1")
+    assert records(log_of_five)[-1]["verdict_before"] == "no_indication"

@@ -224,3 +224,17 @@ def test_screen_refuses_what_is_no_json(
     path.write_bytes(data)
     assert main(["screen", "--file", str(path)]) == 1
     assert capsys.readouterr().err.startswith("critech: filings.json")
+
+
+def test_what_nobody_expected_is_told_by_its_type_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Panic(BaseException):
+        pass
+
+    def panics(_: object) -> int:
+        raise Panic("a text")
+
+    monkeypatch.setattr("critech.cli._run", panics)
+    assert main(["classify"]) == 1
+    assert capsys.readouterr().err == "critech: unexpected Panic\n"

@@ -1,4 +1,5 @@
 import sys
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
@@ -6,6 +7,7 @@ from hypothesis import strategies as st
 
 from critech.bundle import read_bundle
 from critech.encoder import OnnxEncoder, split_evenly
+from critech.errors import BundleError
 
 
 def test_a_loaded_encoder_holds_no_reference_to_its_file() -> None:
@@ -30,3 +32,20 @@ def test_nothing_is_lost_and_no_chunk_is_too_long(n: int, capacity: int) -> None
     assert [i for chunk in chunks for i in chunk] == list(range(n))
     assert max(map(len, chunks)) <= capacity
     assert max(map(len, chunks)) - min(map(len, chunks)) <= 1
+
+
+class Panic(BaseException):
+    """As compiled libraries raise: no Exception."""
+
+
+@pytest.mark.parametrize("at", ["from_buffer", "encode"])
+def test_a_panic_of_the_tokenizer_is_a_broken_bundle(
+    at: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = read_bundle()
+    tokenizer = Mock()
+    failing = tokenizer.from_buffer if at == "from_buffer" else tokenizer.from_buffer().encode
+    failing.side_effect = Panic("a text")
+    monkeypatch.setattr("critech.encoder.Tokenizer", tokenizer)
+    with pytest.raises(BundleError, match="found Panic"):
+        OnnxEncoder(bundle.encoder_bytes, bundle.tokenizer_bytes, bundle.encoder_config)

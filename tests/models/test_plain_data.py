@@ -73,3 +73,15 @@ def test_a_size_that_is_not_true_gives_no_more_than_it_says(
 def test_many_arrays_are_refused() -> None:
     with pytest.raises(ValueError, match="more than 64 arrays"):
         read_npz(archive(**{f"a{i}": np.zeros(1) for i in range(65)}))
+
+
+def test_a_directory_of_many_members_is_refused_before_it_is_listed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = archive(**{f"a{i}": np.zeros(1) for i in range(65)})
+    monkeypatch.setattr(zipfile.ZipFile, "infolist", None)
+    made: list[object] = []
+    monkeypatch.setattr(zipfile, "ZipInfo", made.append)
+    with pytest.raises(ValueError, match="more than 64 arrays"):
+        read_npz(data)
+    assert made == []

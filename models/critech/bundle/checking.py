@@ -77,20 +77,16 @@ class Report:
 
 def check_bundle(path: Path | None = None, key: TrustedKey | None = None) -> Report:
     """Return all that is wrong with a bundle: signature, manifest, every file, files that should
-    not be there, links out of the folder, content and label order."""
+    not be there, links out of the folder, and in a folder without these, content and label order.
+    Nothing of a manifest is looked at that the key has not signed."""
     folder = locate(path)
     try:
         data = read_manifest_bytes(folder)
+        signed = None if key is None else key.check(folder, data)
         manifest = parse_manifest(data)
     except BundleError as error:
         return Report(folder, (error,))
-    findings: list[BundleError] = []
-    signed = None
-    try:
-        signed = None if key is None else key.check(folder, data)
-    except BundleError as error:
-        findings.append(error)
-    findings += [*_files(folder, manifest), *_others(folder, manifest)]
+    findings = [*_files(folder, manifest), *_others(folder, manifest)]
     bundle = None
     if not findings:
         try:

@@ -28,9 +28,13 @@ def is_folder_name(name: str) -> bool:
 
 
 def current_folder(path: Path) -> Path:
-    """Return the current bundle of a bundles directory; any other path as it is."""
-    if (path / MANIFEST).exists() or not (path / POINTER).is_file():
-        return path
+    """Return the current bundle of a bundles directory; any other path as it is. BundleError when
+    the path cannot be looked into."""
+    try:
+        if (path / MANIFEST).exists() or not (path / POINTER).is_file():
+            return path
+    except OSError as error:  # a name that is too long, a folder of others
+        raise BundleError(MANIFEST, "cannot be read", "a folder", error.strerror) from None
     return path / read_pointer(path)[0]
 
 

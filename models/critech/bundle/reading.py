@@ -115,7 +115,7 @@ def read_bundle(
     manifest = parse_manifest(data, accept_rejected)
     listed = listed_files(manifest)
     named = [*REQUIRED, *(name for name in OPTIONAL if name in listed)]
-    files = {name: _read_checked(folder, name, listed) for name in named}
+    files = {name: read_checked(folder, name, listed) for name in named}
     try:
         return _assemble(manifest, files)
     except BundleError:
@@ -191,7 +191,8 @@ def _read_examples(data: bytes | None, n_labels: int, dimension: int) -> Example
     return found
 
 
-def _read_checked(folder: Path, name: str, listed: Mapping[str, Mapping[str, Any]]) -> bytes:
+def read_checked(folder: Path, name: str, listed: Mapping[str, Mapping[str, Any]]) -> bytes:
+    """Return a file of a bundle; BundleError unless it is there and has its listed checksum."""
     expected = listed.get(name, {}).get("sha256")
     if expected is None:
         raise BundleError(name, "is not in the manifest", "a SHA-256", "none")

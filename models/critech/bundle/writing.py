@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from critech.bundle.checking import check_bundle
 from critech.bundle.manifest import (
     ARRAYS,
     ENCODER,
@@ -27,14 +27,16 @@ from critech.bundle.manifest import (
     REJECTED,
     SCREENING,
     TOKENIZER,
+    listed_files,
     manifest_digest,
     parse_manifest,
     read_manifest_bytes,
 )
-from critech.bundle.reading import read_bundle
+from critech.bundle.reading import locate, read_checked
 from critech.encoder import EncoderConfig
 from critech.examples import ExampleIndex
 from critech.screening.model import ScreeningModel
+from critech.syncing import sync_file, sync_folder
 
 
 @dataclass(frozen=True)
@@ -88,14 +90,17 @@ def write_bundle(content: BundleContent, path: Path) -> None:
 
 
 def write_screening(path: Path, screening: ScreeningModel) -> None:
-    """Give the bundle in a folder another screening model; every other file stays as it is.
+    """Give the bundle in a folder, or the current one of a bundles directory, another screening
+    model; every other file stays as it is.
 
-    Raise BundleError, as ``read_bundle`` does, when the bundle is not sound.
+    Raise BundleError when ``check_bundle`` finds anything wrong with the bundle.
     """
-    read_bundle(path)
-    manifest = parse_manifest(read_manifest_bytes(path))
-    files = {name: (path / name).read_bytes() for name in manifest["files"]}
-    _write_folder(manifest, {**files, SCREENING: _json_bytes(screening.as_dict())}, path)
+    folder = locate(path)
+    check_bundle(folder).raise_first()
+    manifest = parse_manifest(read_manifest_bytes(folder))
+    listed = listed_files(manifest)
+    files = {name: read_checked(folder, name, listed) for name in listed}
+    _write_folder(manifest, {**files, SCREENING: _json_bytes(screening.as_dict())}, folder)
 
 
 def _write_folder(head: Mapping[str, Any], files: Mapping[str, bytes], path: Path) -> None:
@@ -110,13 +115,30 @@ def _write_folder(head: Mapping[str, Any], files: Mapping[str, bytes], path: Pat
     manifest["digest"] = manifest_digest(manifest)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".bundle-") as temporary:
-        folder = Path(temporary) / "new"
-        folder.mkdir()
+        new = Path(temporary) / "new"
+        new.mkdir()
         for name, data in {**files, MANIFEST: _json_bytes(manifest)}.items():
-            (folder / name).write_bytes(data)
+            (new / name).write_bytes(data)
+            sync_file(new / name)
+        sync_folder(new)
+        _put_in_place(new, path, Path(temporary) / "old")
+
+
+def _put_in_place(new: Path, path: Path, old: Path) -> None:
+    """Rename a folder to its place, lastingly. What is there is kept as ``old`` until then, and
+    put back whatever interrupts this."""
+    try:
         if path.exists():
-            shutil.move(path, Path(temporary) / "old")
-        folder.rename(path)
+            path.rename(old)
+            sync_folder(old.parent)
+        new.rename(path)
+        sync_folder(path.parent)
+    except BaseException:
+        if old.exists():
+            if path.exists():
+                path.rename(new)
+            old.rename(path)
+        raise
 
 
 def _json_bytes(data: Mapping[str, Any]) -> bytes:

@@ -71,8 +71,11 @@ class Certificate:
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> Certificate:
         """Return the certificate of a JSON form. Raise KeyError, TypeError or ValueError where it
-        is none, or where a bound is not what its own counts give."""
+        is none, claims less than this module certifies, or has a bound that its own counts do not
+        give."""
         found = cls(**{**raw, "entries": tuple(Entry(**entry) for entry in raw["entries"])})
+        if not (TARGET <= found.target < 1 and CONFIDENCE <= found.confidence < 1):
+            raise ValueError("target")
         for entry in found.entries:
             if entry.cutoff is not None:
                 _check(entry, found.target, found.confidence)
@@ -132,6 +135,8 @@ def _entry(
 
 
 def _check(entry: Entry, target: float, confidence: float) -> None:
+    if entry.cutoff is None or not math.isfinite(entry.cutoff):
+        raise ValueError("cutoff")
     if not 0 < entry.kept <= entry.n:
         raise ValueError("counts")
     bound = lower_bound(entry.kept, entry.n, confidence)

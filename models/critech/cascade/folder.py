@@ -11,6 +11,7 @@ from critech.cascade.certificate import Certificate
 from critech.cascade.student import Student
 from critech.digest import digest
 from critech.errors import BundleError, InputError
+from critech.plain_data import read_json
 
 STUDENT = "student.npz"
 CERTIFICATE = "certificate.json"
@@ -43,7 +44,7 @@ def read_tiers(folder: Path, model_digest: str, n_tokens: int, n_taxonomies: int
     """
     data = _read(folder, STUDENT)
     try:
-        certificate = Certificate.from_dict(json.loads(_read(folder, CERTIFICATE)))
+        certificate = Certificate.from_dict(read_json(_read(folder, CERTIFICATE)))
     except InputError:
         raise
     except Exception:  # whatever a parser of hostile content raises

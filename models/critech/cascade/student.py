@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from critech.errors import BundleError
+from critech.plain_data import read_npz
 
 FloatArray = npt.NDArray[np.float32]
 MOST_TOKENS = 4096
@@ -93,9 +94,10 @@ class Student:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Student:
-        """Return the student in an archive. Raise BundleError when an array is missing."""
-        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            for field in fields(cls):
-                if field.name not in archive:
-                    raise BundleError("student", "lacks an array", field.name, archive.files)
-            return cls(**{field.name: archive[field.name] for field in fields(cls)})
+        """Return the student in an archive. Raise BundleError when an array is missing, and what
+        ``read_npz`` raises for other content."""
+        arrays = read_npz(data)
+        for field in fields(cls):
+            if field.name not in arrays:
+                raise BundleError("student", "lacks an array", field.name, list(arrays))
+        return cls(**{field.name: arrays[field.name] for field in fields(cls)})

@@ -75,7 +75,7 @@ def _override(args: argparse.Namespace) -> int:
         raise InputError("log", "has no head beside it: name the file that is written to")
     # whoever serves rotates: a file begun here would belong to this user
     with AuditLog(args.log, max_bytes=sys.maxsize) as log:
-        link = override(log, args.record, args.verdict, args.reason_code, args.reviewer)
+        link, _ = override(log, args.record, args.verdict, args.reason_code, args.reviewer)
     print(f"record {link.seq}, head {link.hash}")
     return 0
 

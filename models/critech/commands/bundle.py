@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
             type=Path,
             metavar="DIR",
             default=_from_environment("CRITECH_BUNDLES_DIR"),
-            required="CRITECH_BUNDLES_DIR" not in os.environ,
+            required=not os.environ.get("CRITECH_BUNDLES_DIR"),
             help="the bundles directory (CRITECH_BUNDLES_DIR)",
         )
     for command in (verify, show, install, rollback):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from critech.commands.arguments import Parser
 from critech.corrections import Correction, add_correction, read_corrections
 from critech.errors import InputError
+from critech.input_text import read_text
 from critech_labels import load_taxonomies
 from critech_labels.taxonomy import label_order
 
@@ -80,14 +80,5 @@ def _known_labels() -> frozenset[str]:
 
 
 def _read_text(path: Path) -> str:
-    try:
-        if str(path) == "-":
-            data = sys.stdin.buffer.read(MAX_INPUT_BYTES + 1)
-        else:
-            with path.open("rb") as file:
-                data = file.read(MAX_INPUT_BYTES + 1)
-        return data.decode("utf-8-sig")
-    except OSError as error:
-        raise InputError("--with-text", f"cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InputError("--with-text", "is not UTF-8") from None
+    source = None if str(path) == "-" else path
+    return read_text(source, "--with-text", MAX_INPUT_BYTES, "--with-text")

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import gzip
-import os
 import stat
-import struct
 import tarfile
 import tempfile
 import zipfile
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
-from critech.installing.intake import PIECE, Intake, Limits, refusal, writing
+from critech.installing.intake import MAX_FILES, PIECE, Intake, Limits, refusal, writing
+from critech.zip_directory import DirectoryTooLargeError, TooManyEntriesError, open_zip
 
 GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
 MAX_DIRECTORY = 1 << 16
-_END = struct.Struct("<4s4H2LH")
+MAX_MEMBERS = 2 * MAX_FILES  # folders count, too
 
 
 def unpack(source: Path, folder: Path, limits: Limits) -> None:
@@ -47,7 +46,9 @@ def _untar(file: BinaryIO, folder: Path, allowed: int) -> None:
             plain.seek(0)  # which also flushes
         intake = Intake(folder, allowed)
         with tarfile.open(fileobj=cast(IO[bytes], _Bounded(plain)), mode="r:") as archive:
-            for member in archive:
+            for number, member in enumerate(archive, 1):
+                if number > MAX_MEMBERS:
+                    raise refusal("has too many files", f"{MAX_MEMBERS} with folders", "more")
                 if member.isdir():
                     continue
                 if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or member.issparse():
@@ -76,8 +77,11 @@ class _Bounded:
 
 
 def _unzip(file: BinaryIO, intake: Intake) -> None:
-    _check_directory(file)
-    with zipfile.ZipFile(file) as archive:
+    try:
+        opened = open_zip(file, MAX_DIRECTORY, MAX_MEMBERS)
+    except (DirectoryTooLargeError, TooManyEntriesError) as error:
+        raise refusal("has too many files", f"at most {MAX_FILES}", str(error)) from None
+    with opened as archive:
         for entry in archive.infolist():
             kind = stat.S_IFMT(entry.external_attr >> 16)
             if entry.is_dir() and kind in (0, stat.S_IFDIR):
@@ -90,16 +94,3 @@ def _unzip(file: BinaryIO, intake: Intake) -> None:
                 raise refusal("is compressed in an unusual way", "deflate", entry.compress_type)
             with archive.open(entry) as data:
                 intake.add(entry.orig_filename, cast(BinaryIO, data))
-
-
-def _check_directory(file: BinaryIO) -> None:
-    """Refuse a list of files longer than any bundle's before it is read into memory."""
-    length = file.seek(0, os.SEEK_END)
-    file.seek(max(0, length - _END.size - 0xFFFF))
-    tail = file.read()
-    at = tail.rfind(b"PK\x05\x06")
-    if at < 0 or len(tail) - at < _END.size:
-        raise refusal("is broken", "a whole archive", "no list of files")
-    if _END.unpack_from(tail, at)[5] > MAX_DIRECTORY:
-        raise refusal("has too many files", f"a list of {MAX_DIRECTORY} bytes", "more")
-    file.seek(0)

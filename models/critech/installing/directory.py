@@ -25,7 +25,7 @@ from critech.bundle.signature import TrustedKey
 from critech.errors import BundleError, InputError
 from critech.installing.intake import Limits
 from critech.installing.sources import take_in
-from critech.syncing import sync_folder
+from critech.syncing import sync_file, sync_folder
 
 LOCK = ".lock"
 STAGING = ".staging-"
@@ -101,12 +101,16 @@ class BundlesDirectory:
             )
         final = self.path / name
         if final.exists():
-            check_bundle(final).raise_first()
+            there = check_bundle(final)
+            there.raise_first()
+            if there.bundle is None or there.bundle.digest != bundle.digest:
+                found = "none" if there.bundle is None else there.bundle.digest
+                raise BundleError(name, "holds another bundle", bundle.digest, found)
             _keep_signature(staged, final, replace=trusted)
             return final
         for path in staged.iterdir():
             path.chmod(0o644)
-            _sync_file(path)
+            sync_file(path)
         staged.chmod(0o755)
         sync_folder(staged)
         staged.rename(final)
@@ -146,7 +150,7 @@ def _keep_signature(staged: Path, final: Path, replace: bool) -> None:
     """Add the signature that came with an equal bundle, over another one only if it was checked."""
     if (staged / SIGNATURE).exists() and (replace or not (final / SIGNATURE).exists()):
         (staged / SIGNATURE).chmod(0o644)
-        _sync_file(staged / SIGNATURE)
+        sync_file(staged / SIGNATURE)
         (staged / SIGNATURE).replace(final / SIGNATURE)
         sync_folder(final)
 
@@ -161,11 +165,3 @@ def _lock(descriptor: int) -> None:
             if time.monotonic() > deadline:
                 raise InputError("bundles directory", "is locked by another command") from None
             time.sleep(_POLL_SECONDS)
-
-
-def _sync_file(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from critech.bundle.manifest import MANIFEST
-from critech.errors import BundleError, CritechError
+from critech.errors import BundleError, CritechError, InputError
 from critech.installing.archives import unpack
 from critech.installing.intake import Intake, Limits, refusal
 
@@ -16,19 +18,31 @@ def take_in(source: Path, folder: Path, limits: Limits) -> None:
     """Copy the files of a bundle's folder, a ``.tar.gz`` or a ``.zip`` into an empty folder.
 
     Which of them it is shows in the content, not in the name. Raise BundleError when there is none,
-    or it is broken or holds what no bundle has; InputError where nothing can be written.
+    or it is broken or holds what no bundle has; InputError where it cannot be opened or
+    nothing can be written.
     """
-    if source.is_dir():
-        _copy(source, folder, limits)
-        return
-    if not source.is_file():
-        raise BundleError(MANIFEST, "cannot be read", "a folder or an archive", "neither")
+    with _opening():
+        if source.is_dir():
+            _copy(source, folder, limits)
+            return
+        if not source.is_file():
+            raise BundleError(MANIFEST, "cannot be read", "a folder or an archive", "neither")
+        source.open("rb").close()  # what is wrong from here on is the archive's content
     try:
         unpack(source, folder, limits)
     except CritechError:
         raise
     except Exception as error:  # whatever a parser raises at hostile content
         raise refusal("is broken", "a whole archive", type(error).__name__) from None
+
+
+@contextmanager
+def _opening() -> Iterator[None]:
+    """Make an error of the source's disk one that is not taken for the bundles directory's."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError("source", f"cannot be read ({error.strerror})") from None
 
 
 def _copy(source: Path, folder: Path, limits: Limits) -> None:

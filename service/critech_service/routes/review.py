@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from critech.audit import Link
 from critech.audit_log import AuditLog
-from critech.audit_override import override, standing
+from critech.audit_override import override
 from critech.corrections import Correction, add_correction
 from critech.errors import InputError
 from critech_service.access.records import Scope
@@ -84,9 +84,8 @@ def _check_labels(corrections: Sequence[CorrectionIn], known: frozenset[str]) ->
 
 
 def _write(log: AuditLog, body: ReviewIn, reviewer: str, path: Path | None) -> Link:
-    link = override(log, body.record, body.verdict, body.reason_code, reviewer)
+    link, record = override(log, body.record, body.verdict, body.reason_code, reviewer)
     if path is not None and body.corrections:
-        record, _ = standing(log.files, body.record)
         try:
             _correct(path, body.corrections, reviewer, record["filing"]["hmac"])
         except InputError:

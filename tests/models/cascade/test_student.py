@@ -62,3 +62,9 @@ def test_an_array_of_another_shape_is_named(name: str) -> None:
     wrong = student(**{name: getattr(student(), name)[:-1]})
     with pytest.raises(BundleError, match=f"student: {name} "):
         wrong.check(N_TOKENS, N_TAXONOMIES)
+
+
+def test_a_weight_that_is_no_number_is_refused() -> None:
+    wrong = student(out_bias=np.array([0, np.nan, 0], np.float32))
+    with pytest.raises(ValueError, match="out_bias"):
+        Student.from_bytes(wrong.to_bytes())

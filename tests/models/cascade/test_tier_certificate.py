@@ -62,3 +62,18 @@ def test_a_bound_that_its_counts_do_not_give_is_refused(change: dict[str, float]
     entry = replace(one.entries[0], **change)
     with pytest.raises((ValueError, TypeError)):
         Certificate.from_dict({**raw, "entries": [vars(entry)]})
+
+
+@pytest.mark.parametrize("change", [{"target": 0.5}, {"confidence": 0.1}, {"target": 1.0}])
+def test_a_certificate_of_less_is_refused(change: dict[str, float]) -> None:
+    raw = json.loads(json.dumps(certificate().as_dict()))
+    with pytest.raises(ValueError, match="target"):
+        Certificate.from_dict({**raw, **change})
+
+
+@pytest.mark.parametrize("cutoff", [float("nan"), float("inf"), "-3"])
+def test_a_cutoff_that_is_no_number_is_refused(cutoff: object) -> None:
+    raw = json.loads(json.dumps(certificate().as_dict()))
+    entry = {**raw["entries"][0], "cutoff": cutoff}
+    with pytest.raises((ValueError, TypeError)):
+        Certificate.from_dict({**raw, "entries": [entry]})

@@ -7,6 +7,7 @@ import io
 import os
 import shutil
 import stat
+import struct
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -17,6 +18,7 @@ import pytest
 from critech.bundle.checking import check_bundle
 from critech.errors import BundleError, InputError
 from critech.installing import intake
+from critech.installing.archives import MAX_MEMBERS
 from critech.installing.intake import MAX_FILES, Limits
 from critech.installing.sources import take_in
 
@@ -260,3 +262,28 @@ def test_a_full_disk_is_not_the_archives_fault(
     for source in (tar(tmp_path / "a.tgz", ("a", b"x")), zipped(tmp_path / "a.zip", ("a", b"x"))):
         with pytest.raises(InputError, match=r"cannot be written \(No space left"):
             take_in(source, into, SMALL)
+
+
+def test_a_list_too_long_behind_a_zip64_record(tmp_path: Path, into: Path) -> None:
+    """zipfile goes by that record, whatever the classic one says."""
+    source = zipped(tmp_path / "a.zip", *((f"f{i}", b"") for i in range(2_000)))
+    data = source.read_bytes()
+    at = data.rindex(b"PK\x05\x06")
+    size, start = struct.unpack_from("<2L", data, at + 12)
+    wide = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, 2000, 2000, size, start)
+    wide += struct.pack("<4sLQL", b"PK\x06\x07", 0, at, 1)
+    source.write_bytes(data[:at] + wide + b"PK\x05\x06" + b"\0" * 18)
+    with zipfile.ZipFile(source) as archive:
+        assert len(archive.infolist()) == 2_000
+    refused(source, into, "too many files")
+    assert list(into.iterdir()) == []
+
+
+def test_folders_of_a_tar_count(tmp_path: Path, into: Path) -> None:
+    many = [special(f"d{i}", tarfile.DIRTYPE) for i in range(MAX_MEMBERS + 1)]
+    refused(tar(tmp_path / "a.tgz", *many), into, "too many files")
+
+
+def test_a_source_that_cannot_be_looked_into_is_named(tmp_path: Path, into: Path) -> None:
+    with pytest.raises(InputError, match=r"source: cannot be read \(File name too long\)"):
+        take_in(tmp_path / ("n" * 300), into, SMALL)

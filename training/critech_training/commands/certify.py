@@ -12,7 +12,9 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from critech.bundle import default_path, write_screening
+from critech.bundle import write_screening
+from critech.bundle.checking import check_bundle
+from critech.bundle.reading import locate
 from critech.classifier import Classifier
 from critech.commands.arguments import Parser
 from critech.digest import digest
@@ -61,7 +63,10 @@ def run(argv: Sequence[str]) -> int:
     if args.write and not (args.population or "").strip():
         raise InputError("--population", "is needed with --write: say what texts these are")
     target = args.target_recall or 0.95
-    with Classifier.load(args.bundle) as classifier:
+    folder = locate(args.bundle)
+    if args.write:  # what could not be written is not measured
+        check_bundle(folder).raise_first()
+    with Classifier.load(folder) as classifier:
         model = classifier.bundle.screening
         if model is None:
             raise InputError("--bundle", "was trained without a screening model; train it again")
@@ -98,7 +103,7 @@ def run(argv: Sequence[str]) -> int:
     else:
         _print_certificate(made, final, bought)
     if args.write:
-        write_screening(args.bundle or default_path(), final)
+        write_screening(folder, final)
         print("written into the bundle", file=sys.stderr)
     return 0
 
