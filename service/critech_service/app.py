@@ -23,6 +23,7 @@ from critech_service.body_time import BodyTime
 from critech_service.flow.flow import Flow, default_limit
 from critech_service.guard import Guard
 from critech_service.head_requests import HeadRequests
+from critech_service.host_names import HostNames
 from critech_service.leases import Leases
 from critech_service.loading import load_classifier, load_shadow
 from critech_service.observability.flow_gauges import watch_flow
@@ -153,6 +154,8 @@ def _add_middleware(
     )
     if ring is not None:
         app.add_middleware(Authenticate, ring=ring)
+    elif settings.uds is None:  # a browser reaches no UNIX socket
+        app.add_middleware(HostNames, names=(settings.host, *settings.host_names.split(",")))
     app.add_middleware(Guard)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(HeadRequests)

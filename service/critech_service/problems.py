@@ -33,6 +33,7 @@ _TITLES = {
     409: ("conflict", "Something else is under way"),
     413: ("body-too-large", "The request body is too large"),
     415: ("unsupported-media-type", "The request body has another media type"),
+    421: ("misdirected-request", "The request is for another host"),
     422: ("invalid-request", "The request is not valid"),
     424: ("bundle-refused", "The bundle cannot serve"),
     429: ("too-many-requests", "There are too many requests"),
@@ -80,7 +81,7 @@ NOT_FOUND_RESPONSE = documented(404, 422)
 OTHER_RESPONSE: dict[int | str, dict[str, Any]] = {
     "default": {**_documented(500), "description": "Any other error"}
 }
-LIMIT_RESPONSES = documented(429)
+LIMIT_RESPONSES = documented(421, 429)
 ACCESS_RESPONSES = documented(401, 403, 429, 503)
 UNAVAILABLE_RESPONSE = documented(503)
 

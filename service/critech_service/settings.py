@@ -83,6 +83,11 @@ class Settings(BaseSettings):
     keys: SecretStr | None = Field(
         None, description="The content of such a file, where there is no place for one."
     )
+    host_names: str = Field(
+        "",
+        description="Names, with commas between, by which a service without keys is called besides "
+        "addresses and localhost; others are answered 421.",
+    )
     insecure_no_keys: bool = Field(
         False, description="Listen on other addresses than loopback without keys."
     )

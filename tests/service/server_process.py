@@ -178,6 +178,7 @@ def prepared(base: Path) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join([str(WATCH), *filter(None, sys.path)]),
         "WATCH_NOTES": str(base / "notes"),
         "CRITECH_THREADS": "1",
+        "CRITECH_HOST_NAMES": "x",
     }
 
 

@@ -114,7 +114,8 @@ def test_a_review_of_another_form_writes_nothing(
 
 def test_without_a_log_there_is_no_review(classifier: Classifier, tmp_path: Path) -> None:
     with TestClient(create_app(Settings(corrections_file=tmp_path / "c"), classifier)) as client:
-        assert client.get("/v1/screen/reviewing").json() == {"audit": False, "corrections": False}
+        state = client.get("/v1/screen/reviewing").json()
+        assert state == {"audit": False, "corrections": False, "allowed": True}
         assert "x-audit-records" not in screened(client).headers
         assert client.post("/v1/screen/review", json=GIVEN).status_code == 404
 

@@ -58,16 +58,16 @@ class KeyRing:
         meant to be revoked must not live on behind a broken file."""
         if self._path is None:
             return
-        if (stamp := _stamp(self._path)) != self._stamp:
+        changed = (stamp := _stamp(self._path)) != self._stamp
+        if changed or isinstance(self._error, UnreadableError):
+            self._stamp = stamp
             try:
                 keys = read_keys(self._path)
             except KeysError as error:
-                self._stamp = () if isinstance(error, UnreadableError) else stamp
-                if str(error) != str(self._error):
-                    log.error("every key is refused: %s", error)
                 self._error = error
+                if changed:
+                    log.error("every key is refused: %s", error)
             else:
-                self._stamp = stamp
                 self._records = {record.id: record for record in keys.keys}
                 self._error = None
                 log.warning("keys file read again: %d keys", len(self))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 Reason = Literal[
-    "malformed", "key", "scope", "slow_body", "body_size", "media_type", "validation", "limit",
-    "rate", "concurrency", "failed_keys", "keys_checked", "unavailable", "keys_file", "audit_log",
-    "queue", "deadline", "client_gone", "not_ready", "stopping",
+    "malformed", "key", "scope", "host", "slow_body", "body_size", "media_type", "validation",
+    "limit", "rate", "concurrency", "failed_keys", "keys_checked", "unavailable", "keys_file",
+    "audit_log", "queue", "deadline", "client_gone", "not_ready", "stopping",
 ]  # fmt: skip
 REASONS: dict[int, Reason] = {
     400: "malformed",
@@ -16,6 +16,7 @@ REASONS: dict[int, Reason] = {
     408: "slow_body",
     413: "body_size",
     415: "media_type",
+    421: "host",
     422: "validation",
     429: "limit",
     503: "unavailable",

@@ -35,7 +35,8 @@ def spans() -> InMemorySpanExporter:
 @pytest.fixture
 def client(classifier: Classifier, spans: InMemorySpanExporter) -> Iterator[TestClient]:
     tracing = Tracing(SimpleSpanProcessor(spans))
-    with TestClient(create_app(Settings(), classifier, tracing=tracing)) as ready:
+    settings = Settings(host_names=f"testserver,{SECRET}.example")
+    with TestClient(create_app(settings, classifier, tracing=tracing)) as ready:
         yield ready
     tracing.close()
 
@@ -95,7 +96,7 @@ def test_spans_hold_nothing_of_the_client(client: TestClient, spans: InMemorySpa
     headers = {
         "traceparent": f"00-{TRACE}-{PARENT}-01", "tracestate": f"a={SECRET}",
         "baggage": f"a={SECRET}", "User-Agent": SECRET, "X-Request-Id": f"{SECRET} {SECRET}",
-        "Host": f"{SECRET}.example",
+        "Host": f"{SECRET}.example"
     }  # fmt: skip
     document = {"id": SECRET, "title": SECRET, "text": f"A torpedo {SECRET}."}
     client.post("/v1/classify", json={"documents": [document]}, headers=headers)
