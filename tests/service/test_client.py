@@ -206,7 +206,7 @@ def test_the_asynchronous_client_is_the_same(classifier: Classifier, client: Cli
         transport = httpx2.ASGITransport(app=app)
         async with (
             app.router.lifespan_context(app),
-            AsyncClient("http://test", transport=transport) as ours,
+            AsyncClient("http://testserver", transport=transport) as ours,
         ):
             stream = ours.classify_stream(documents(), window=6, top_k=1)
             return (

@@ -190,7 +190,7 @@ async def running(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
     transport = httpx2.ASGITransport(app=app, client=NEAR)
     async with (
         app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=transport, base_url="http://test", timeout=60) as client,
+        httpx2.AsyncClient(transport=transport, base_url="http://testserver", timeout=60) as client,
     ):
         yield client
 

@@ -23,7 +23,7 @@ from critech.commands.arguments import Parser
 SLOW = ("train", "cross-validate", "distill")  # to import, so these run in the tester's process
 BATCH = ("made.csv", "made.csv.quarantine.jsonl")
 JOURNAL = ("made.csv.critech/journal.jsonl", "made.csv.critech/lock")
-MADE = ("kept.jsonl", "audit-odd.jsonl.head", "made.key", "made.pub", *BATCH, *JOURNAL)
+MADE = ("kept.jsonl", "made.key", "made.pub", *BATCH, *JOURNAL)
 LOCK = "out/.lock"
 
 
