@@ -12,8 +12,8 @@ import schemathesis
 from critech.text import is_readable
 
 LINES = "application/x-ndjson"
-# schemathesis reads \p{L} and \p{N} as these, and takes a text of other letters for one of none
 READABLE = ("text", "title", "abstract")
+# schemathesis reads \p{L} and \p{N} as these, and takes a text of other letters for one of none
 KNOWN = re.compile(r"[0-9A-Za-z\u00C0-\u00D6\u00D8-\u00F6\u00F8-\u024F]")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -84,12 +84,17 @@ class Intake:
 
 
 @contextmanager
-def writing() -> Iterator[None]:
-    """Make an error of the disk one that is not taken for the archive's."""
+def disk_errors(where: str, problem: str) -> Iterator[None]:
+    """Make an error of the disk an InputError about ``where``, not taken for another's."""
     try:
         yield
     except OSError as error:
-        raise InputError("bundles directory", f"cannot be written ({error.strerror})") from None
+        raise InputError(where, f"{problem} ({error.strerror})") from None
+
+
+def writing() -> AbstractContextManager[None]:
+    """Make an error of the disk one that is not taken for the archive's."""
+    return disk_errors("bundles directory", "cannot be written")
 
 
 def refusal(problem: str, expected: object, found: object) -> BundleError:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from critech.bundle.manifest import MANIFEST
-from critech.errors import BundleError, CritechError, InputError
+from critech.errors import BundleError, CritechError
 from critech.installing.archives import unpack
-from critech.installing.intake import Intake, Limits, refusal
+from critech.installing.intake import Intake, Limits, disk_errors, refusal
 
 
 def take_in(source: Path, folder: Path, limits: Limits) -> None:
@@ -21,7 +19,7 @@ def take_in(source: Path, folder: Path, limits: Limits) -> None:
     or it is broken or holds what no bundle has; InputError where it cannot be opened or
     nothing can be written.
     """
-    with _opening():
+    with disk_errors("source", "cannot be read"):
         if source.is_dir():
             _copy(source, folder, limits)
             return
@@ -34,15 +32,6 @@ def take_in(source: Path, folder: Path, limits: Limits) -> None:
         raise
     except Exception as error:  # whatever a parser raises at hostile content
         raise refusal("is broken", "a whole archive", type(error).__name__) from None
-
-
-@contextmanager
-def _opening() -> Iterator[None]:
-    """Make an error of the source's disk one that is not taken for the bundles directory's."""
-    try:
-        yield
-    except OSError as error:
-        raise InputError("source", f"cannot be read ({error.strerror})") from None
 
 
 def _copy(source: Path, folder: Path, limits: Limits) -> None:

@@ -90,6 +90,7 @@ class Draft:
             for other in _editions()
             if other.version != self.taxonomy.version
         ]
+        self._tokens_total = sum(reading.scored.tokens_total for reading in readings)
         self.warnings = tuple(dict.fromkeys(w for r in readings for w in r.scored.warnings()))
         found = {label.code: self._text(label) for label in self.taxonomy.labels}
         self.best = {code: reading for code, (reading, _) in found.items()}
@@ -220,7 +221,7 @@ class Draft:
             verdict=verdict,
             reasons=tuple(reasons),
             tokens_seen=sum(reading.scored.tokens_seen for reading in self.readings),
-            tokens_total=sum(reading.scored.tokens_total for reading in self.readings),
+            tokens_total=self._tokens_total,
             warnings=self.warnings,
             fields=tuple(self._field(label, evidence) for label in self.shown()),
             ipc={
@@ -245,8 +246,7 @@ class Draft:
         """Return the reasons for which the filing as a whole cannot be settled."""
         codes = {warning.code for warning in self.warnings}
         found = [code for code in UNREADABLE if code in codes]
-        tokens = sum(reading.scored.tokens_total for reading in self.readings)
-        if tokens < COVERAGE_TOKENS and "short_text" not in found:
+        if self._tokens_total < COVERAGE_TOKENS and "short_text" not in found:
             found.append("short_text")
         if self.ipc.malformed:
             found.append("ipc_unreadable")
