@@ -48,7 +48,7 @@ from critech_service.routes import (
 )
 from critech_service.security_headers import SecurityHeaders
 from critech_service.serving import Serving
-from critech_service.settings import CONCURRENCY_LIMIT, RATE_LIMIT, Settings
+from critech_service.settings import CONCURRENCY_LIMIT, RATE_LIMIT, STREAM_LIMIT, Settings
 from critech_service.shadow import Shadow
 
 log = logging.getLogger("critech")
@@ -95,7 +95,8 @@ def create_app(
         app.state.has_keys = ring is not None
         app.state.audit = audit
         app.state.corrections_file = settings.corrections_file
-        flow = open_flow(settings, serving.current.threads)
+        streams_per_key = _limit(settings.stream_limit, STREAM_LIMIT, ring)
+        flow = open_flow(settings, serving.current.threads, streams_per_key)
         app.state.flow = flow
         app.state.ready = tried or _passes(serving.current)
         yield
@@ -187,10 +188,15 @@ def _watch(app: FastAPI) -> None:
     state.metrics.watch(model, state.readiness.checks)
 
 
-def open_flow(settings: Settings, threads: int) -> Flow:
+def open_flow(settings: Settings, threads: int, streams_per_key: int) -> Flow:
     """Return what requests flow through, by the settings."""
-    limit = settings.queue_tokens or default_limit(threads)
-    return Flow(threads, limit, settings.deadline_seconds, settings.max_body_bytes)
+    return Flow(
+        threads,
+        settings.queue_tokens or default_limit(threads),
+        settings.deadline_seconds,
+        settings.max_body_bytes,
+        streams_per_key=streams_per_key,
+    )
 
 
 def _limit(setting: int | None, with_keys: int, ring: KeyRing | None) -> int:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import contextlib
 
-from starlette.responses import Response
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from critech_service.problems import problem
+from critech_service.flow.refusals import QueueFullError
+from critech_service.problems import refusal
 
 BODIES = 16  # so many of the largest may be held at once
 
@@ -41,27 +42,27 @@ class BodyLimit:
         headers = dict(scope["headers"])
         declared = headers.get(b"content-length", b"0")
         if declared.isdigit() and int(declared) > self.max_bytes:
-            await self._too_large()(scope, receive, send)
+            await refusal(self._too_large(), close=True)(scope, receive, send)
             return
         received = 0
-        refusal: Response | None = None
+        refused: HTTPException | None = None
 
         async def counted() -> Message:
-            nonlocal received, refusal
+            nonlocal received, refused
             message = await receive()
             size = len(message.get("body", b""))
             received += size
             self.held += size
             if received > self.max_bytes:
-                refusal = self._too_large()
+                refused = self._too_large()
             elif size and self.held > BODIES * self.max_bytes:
-                refusal = _too_many()
-            if refusal is not None:
+                refused = _too_many()
+            if refused is not None:
                 raise _RefusedError
             return message
 
         async def watched(message: Message) -> None:
-            if refusal is None:  # whatever the application makes of the broken body is dropped
+            if refused is None:  # whatever the application makes of the broken body is dropped
                 await send(message)
 
         try:
@@ -69,15 +70,13 @@ class BodyLimit:
                 await self.app(scope, counted, watched)
         finally:
             self.held -= received
-        if refusal is not None:
-            await refusal(scope, receive, send)
+        if refused is not None:
+            await refusal(refused, close=True)(scope, receive, send)
 
-    def _too_large(self) -> Response:
+    def _too_large(self) -> HTTPException:
         detail = f"The body is larger than {self.max_bytes} bytes; send fewer documents at a time."
-        return problem(413, detail, headers={"Connection": "close"})
+        return HTTPException(413, detail)
 
 
-def _too_many() -> Response:
-    detail = "Too many large bodies are held at once; nothing was computed."
-    headers = {"Connection": "close", "Retry-After": "1"}
-    return problem(503, detail, headers=headers, kind="queue-full")
+def _too_many() -> QueueFullError:
+    return QueueFullError(1, "Too many large bodies are held at once; nothing was computed.")

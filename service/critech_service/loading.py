@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from critech import Classifier
-from critech.bundle.pointer import POINTER
+from critech.bundle.pointer import POINTER, read_pointer
 from critech.bundle.signature import TrustedKey, read_public_key
 from critech.errors import BundleError, InputError
 from critech.installing.trial import SelfTester, load_tried
@@ -38,7 +38,7 @@ def bundle_path(settings: Settings) -> Path | None:
         return settings.bundle
     if settings.bundle is not None:
         raise InputError("setting bundles_dir", "give this or bundle, not both")
-    if not (settings.bundles_dir / POINTER).is_file():
+    if not read_pointer(settings.bundles_dir):
         expected = f"a bundle installed in {settings.bundles_dir}"
         raise BundleError(POINTER, "is missing", expected, "none")
     return settings.bundles_dir

@@ -45,12 +45,14 @@ _KINDS = {
     "queue-full": "The queue is full",
     "too-much-work": "The request is too much work",
     "deadline-passed": "The time for the request is over",
+    "too-many-streams": "The key has too many streams open",
 }
 
 
 FLOW_REASONS: dict[str, Reason] = {
     "queue-full": "queue",
     "too-much-work": "queue",
+    "too-many-streams": "concurrency",
     "deadline-passed": "deadline",
     "client-gone": "client_gone",
 }
@@ -130,6 +132,32 @@ def problem_body(
     return body
 
 
+def refusal_reason(error: Exception) -> Reason | None:
+    """Return what metrics count a refusal under, None where the status of the answer tells."""
+    if isinstance(error, FlowRefusal):
+        return FLOW_REASONS[error.kind]
+    if isinstance(error, AuditError):
+        return "audit_log"
+    if isinstance(error, InputError):  # 422 or, in other protocols, 400
+        return "malformed" if error.field == "body" else "validation"
+    return None
+
+
+def note_refusal(error: Exception) -> None:
+    """Take note why the current request is refused. Call it wherever an error becomes an answer."""
+    if (reason := refusal_reason(error)) is not None:
+        refused_for(reason)
+
+
+def refusal(error: HTTPException, *, close: bool = False) -> Response:
+    """Return the problem response to a refusal, and take note of it. ``close`` ends the connection:
+    for a body that is not read."""
+    note_refusal(error)
+    headers = {**(error.headers or {}), **({"Connection": "close"} if close else {})}
+    kind = error.kind if isinstance(error, FlowRefusal) else ""
+    return problem(error.status_code, str(error.detail), headers=headers, kind=kind)
+
+
 def field_path(location: Sequence[str | int]) -> str:
     """Return ``documents[0].text`` for ``("body", "documents", 0, "text")``."""
     parts = location[1:] if location and location[0] in ("body", "query", "path") else location
@@ -145,6 +173,7 @@ def refused_body(
     """Return the problem response to a request whose content is not valid: 415 or 400 where it
     cannot be read at all, else ``status``."""
     if isinstance(error, InputError):
+        note_refusal(error)
         return problem(status, str(error), [{"field": error.field, "message": error.problem}])
     found = error.errors()
     of_body = request.method == "POST" and any(item["loc"][:1] == ("body",) for item in found)
@@ -152,6 +181,7 @@ def refused_body(
         return problem(415, "Send the body as application/json.")
     if any(item["type"] == "json_invalid" for item in found):
         return problem(400, "The body is not valid JSON.")
+    refused_for("validation")
     errors = [field_error(item) for item in found]
     detail = f"{errors[0]['field']}: {errors[0]['message']}"
     if len(errors) > MAX_ERRORS:
@@ -178,17 +208,13 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(AuditError)
     async def unrecorded(_: Request, error: AuditError) -> Response:
         log.error("nothing was answered: %s", error)
-        refused_for("audit_log")
+        note_refusal(error)
         detail = "The audit log cannot be written, so nothing is answered."
         return problem(503, detail, headers={"Retry-After": "5"})
 
     @app.exception_handler(HTTPException)
     async def refused(_: Request, error: HTTPException) -> Response:
-        kind = ""
-        if isinstance(error, FlowRefusal):
-            kind = error.kind
-            refused_for(FLOW_REASONS[kind])
-        return problem(error.status_code, str(error.detail), headers=error.headers, kind=kind)
+        return refusal(error)
 
 
 def _is_json(content_type: str) -> bool:

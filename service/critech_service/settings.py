@@ -12,6 +12,7 @@ from critech.errors import InputError
 
 RATE_LIMIT = 6_000
 CONCURRENCY_LIMIT = 64
+STREAM_LIMIT = 4  # a quarter of those that may be open
 
 
 class Settings(BaseSettings):
@@ -102,6 +103,12 @@ class Settings(BaseSettings):
         ge=0,
         description="Requests at once for each key; more is answered 429; 0: any. By default "
         f"{CONCURRENCY_LIMIT} with keys, and none without.",
+    )
+    stream_limit: int | None = Field(
+        None,
+        ge=0,
+        description="Streams open at once for each key; more is answered 503; 0: any. By default "
+        f"{STREAM_LIMIT} with keys, and none without.",
     )
     tls_cert: Path | None = Field(None, description="Certificate chain in PEM; turns TLS on.")
     tls_key: Path | None = Field(None, description="Private key of the certificate in PEM.")

@@ -1,23 +1,26 @@
 """A stream of lines, answered while it is read: one line of answer for one line of request.
 
 Prevents a stream of any length from filling memory: no more is read than is being computed, and no
-more is computed than the client takes.
+more is computed than the client takes. Prevents a key that is revoked or expires from living on in
+a stream that it opened.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any
 
 from fastapi.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from critech_service.access.refusals import RefusedError
 from critech_service.flow.flow import Flow
 from critech_service.flow.refusals import FlowRefusal
 from critech_service.ndjson import BadLine, Line, LineReader
-from critech_service.problems import problem, problem_body
+from critech_service.problems import problem, problem_body, refusal
 from critech_service.window import Window
 
 MEDIA_TYPE = "application/x-ndjson"
@@ -27,6 +30,7 @@ _FAULTS = {
     "not_json": (400, "The line is not valid JSON."),
 }
 AnswerLine = Callable[[Line], Awaitable[bytes]]
+CheckAgain = Callable[[], None]
 
 
 class _ClosedError(Exception):
@@ -47,26 +51,26 @@ class StreamAnswer(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Read, compute and answer until the stream ends or the client goes away."""
+        state = scope.get("state", {})
+        key: str = state.get("key_id", "anonymous")
         try:
-            self._flow.enter_stream()
+            self._flow.enter_stream(key)
         except FlowRefusal as full:
-            headers = {**(full.headers or {}), "Connection": "close"}
-            refusal = problem(503, str(full.detail), headers=headers, kind=full.kind)
-            await refusal(scope, receive, send)
+            await refusal(full, close=True)(scope, receive, send)
             return
         try:
-            await self._converse(receive, send)
+            await self._converse(receive, send, state.get("check_again", _keyless))
         except* _ClosedError:
             self._flow.count_gone()
         finally:
-            self._flow.leave_stream()
+            self._flow.leave_stream(key)
 
-    async def _converse(self, receive: Receive, send: Send) -> None:
+    async def _converse(self, receive: Receive, send: Send, check_again: CheckAgain) -> None:
         chunks: asyncio.Queue[bytes | None] = asyncio.Queue(1)
         window = Window(2 * self._flow.threads + 2, self._flow.max_line_bytes)
         async with asyncio.TaskGroup() as tasks:
             pump = tasks.create_task(_pump(receive, chunks))
-            tasks.create_task(self._begin_lines(chunks, window, tasks))
+            tasks.create_task(self._begin_lines(chunks, window, tasks, check_again))
             await asyncio.sleep(0)  # the first call for a chunk says 100-continue
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             async for answer in window.answers():
@@ -75,23 +79,40 @@ class StreamAnswer(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _begin_lines(
-        self, chunks: asyncio.Queue[bytes | None], window: Window, tasks: asyncio.TaskGroup
+        self,
+        chunks: asyncio.Queue[bytes | None],
+        window: Window,
+        tasks: asyncio.TaskGroup,
+        check_again: CheckAgain,
     ) -> None:
-        """Begin the work of every line as soon as there is room for it."""
+        """Begin the work of every line as soon as there is room for it, while the key works."""
+        try:
+            async with aclosing(self._lines(chunks)) as lines:
+                async for item in lines:
+                    n_bytes = item.n_bytes if isinstance(item, Line) else 0
+                    await window.room(n_bytes)
+                    check_again()
+                    await window.add(tasks.create_task(self._answer_or_fault(item)), n_bytes)
+        except RefusedError as ended:
+            await window.add(tasks.create_task(_last_line(ended)), 0)
+        await window.close()
+
+    async def _lines(self, chunks: asyncio.Queue[bytes | None]) -> AsyncGenerator[Line | BadLine]:
+        """Yield what lines give. Raise RefusedError when none comes in time, blank ones apart."""
         reader = LineReader(self._flow.max_line_bytes)
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._flow.deadline
         chunk: bytes | None = b""
         while chunk is not None:
             try:
-                async with asyncio.timeout(self._flow.deadline):
+                async with asyncio.timeout_at(end):
                     chunk = await chunks.get()
             except TimeoutError:
-                await window.add(tasks.create_task(self._idle()), 0)
-                break
+                detail = f"No line came for {self._flow.deadline:g} seconds."
+                raise RefusedError(problem(408, detail)) from None
             for item in reader.end() if chunk is None else reader.feed(chunk):
-                n_bytes = item.n_bytes if isinstance(item, Line) else 0
-                await window.room(n_bytes)
-                await window.add(tasks.create_task(self._answer_or_fault(item)), n_bytes)
-        await window.close()
+                yield item
+                end = loop.time() + self._flow.deadline
 
     async def _send(self, send: Send, answer: bytes) -> None:
         try:
@@ -105,9 +126,6 @@ class StreamAnswer(Response):
             return await self._answer(item)
         status, detail = _FAULTS[item.fault]
         return line_problem(item.number, status, detail.format(self._flow.max_line_bytes))
-
-    async def _idle(self) -> bytes:
-        return line_problem(0, 408, f"Nothing came for {self._flow.deadline:g} seconds.")
 
 
 def line_problem(
@@ -127,6 +145,15 @@ def as_line(value: Mapping[str, Any]) -> bytes:
         return json.dumps(value, ensure_ascii=False, allow_nan=False).encode() + b"\n"
     except UnicodeEncodeError:
         return json.dumps(value, allow_nan=False).encode() + b"\n"
+
+
+async def _last_line(ended: RefusedError) -> bytes:
+    """Return the refusal with which a stream ends, as line 0."""
+    return as_line({**json.loads(bytes(ended.answer.body)), "line": 0})
+
+
+def _keyless() -> None:
+    """Find nothing amiss where no key is asked for."""
 
 
 async def _pump(receive: Receive, chunks: asyncio.Queue[bytes | None]) -> None:

@@ -153,7 +153,7 @@ def test_titles_and_languages(client: TestClient, classifier: Classifier) -> Non
     scores, decisions = expected(classifier, documents, None)
     np.testing.assert_allclose(found["scores"], scores, rtol=0, atol=1e-6)
     assert found["decisions"].tolist() == decisions
-    assert found["warnings"].tolist()[2] == "language_mismatch"
+    assert found["warnings"].tolist()[2] == "language_mismatch,distribution_unknown"
 
 
 def test_id_version_notice_and_outputs_asked_for(

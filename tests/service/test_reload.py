@@ -31,11 +31,11 @@ from critech.errors import BundleError
 from critech_service.access.records import KeyFile, Scope, new_key
 from critech_service.access.store import update_keys
 from critech_service.app import create_app
-from critech_service.loading import load_classifier
+from critech_service.loading import bundle_path, load_classifier
 from critech_service.reloading import Reloader, ReloadRefusedError, ReloadRunningError
 from critech_service.screen_schemas import SCREEN_EXAMPLE
 from critech_service.serving import Serving
-from critech_service.settings import Settings
+from critech_service.settings import Settings, read_settings
 
 NEAR = ("127.0.0.1", 50_000)
 TEXTS = [f"A pump with {i} pistons and a torpedo tube." for i in range(4)]
@@ -294,6 +294,15 @@ def test_with_keys_the_scope_admin_is_needed(bundles: Path, tmp_path: Path) -> N
             headers = {"Authorization": f"Bearer {token}"}
             status = client.post("/v1/admin/reload", headers=headers).status_code
             assert status == (200 if scope == Scope.ADMIN else 403)
+
+
+def test_an_empty_bundles_directory_is_not_the_shipped_bundle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CRITECH_BUNDLES_DIR", "")
+    with pytest.raises(BundleError, match="current: is missing"):
+        bundle_path(read_settings({}))
 
 
 # By a signal, in the real server, on the shipped bundle

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from live_server import serving_app
 from starlette.testclient import TestClient
+from stream_conversation import PATH, Conversation, Silent, converse
 
 from critech import Classifier
 from critech_service.access.records import KeyFile, Scope, new_key
@@ -30,55 +31,9 @@ from critech_service.stream import StreamAnswer
 
 pytestmark = pytest.mark.usefixtures("untested")
 
-PATH = "/v1/classify/stream"
 NDJSON = {"content-type": "application/x-ndjson"}
 CANARY = "canary-77ab"
 LIMIT = 1_000
-
-
-class Conversation:
-    """A client that hands in chunks one by one and takes the answer; counts both."""
-
-    def __init__(self, chunks: Iterable[bytes]) -> None:
-        self.chunks = iter(chunks)
-        self.status = 0
-        self.body = bytearray()
-        self.n_read = self.n_answers = self.most_ahead = 0
-        self.keep = True
-        self.take: asyncio.Event | None = None
-        self.gone = asyncio.Event()
-
-    async def receive(self) -> dict[str, Any]:
-        chunk = next(self.chunks, None)
-        if chunk is not None:
-            self.n_read += chunk.count(b"\n")
-            self.most_ahead = max(self.most_ahead, self.n_read - self.n_answers)
-            return {"type": "http.request", "body": chunk, "more_body": True}
-        if self.n_read >= 0:
-            self.n_read = -1
-            return {"type": "http.request", "body": b"", "more_body": False}
-        await self.gone.wait()
-        return {"type": "http.disconnect"}
-
-    async def send(self, message: dict[str, Any]) -> None:
-        if self.take is not None and message.get("body"):
-            await self.take.wait()
-        self.status = message.get("status", self.status)
-        self.n_answers += message.get("body", b"").count(b"\n")
-        if self.keep:
-            self.body += message.get("body", b"")
-
-    def lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.body.splitlines()]
-
-
-async def converse(app: Any, conversation: Conversation, query: bytes = b"") -> None:
-    scope = {
-        "type": "http", "method": "POST", "path": PATH, "raw_path": PATH.encode(), "scheme": "http",
-        "query_string": query, "headers": [(b"content-type", b"application/x-ndjson")],
-        "http_version": "1.1", "client": ("127.0.0.1", 1), "server": ("x", 80), "root_path": "",
-    }  # fmt: skip
-    await app(scope, conversation.receive, conversation.send)
 
 
 def conversed(chunks: Iterable[bytes], limit: int = LIMIT) -> Conversation:
@@ -257,17 +212,48 @@ def test_a_line_past_its_deadline_and_those_after_it() -> None:
 def test_a_stream_in_which_nothing_comes_ends() -> None:
     app = create_app(Settings(deadline_seconds=0.1), FakeClassifier())  # type: ignore[arg-type]
 
-    class Silent(Conversation):
-        async def receive(self) -> dict[str, Any]:
-            await self.gone.wait()
-            return {"type": "http.disconnect"}
-
     async def go() -> None:
         async with app.router.lifespan_context(app):
             silent = Silent([])
             await converse(app, silent)
             (line,) = silent.lines()
             assert (line["status"], line["line"]) == (408, 0)
+            assert line["detail"] == "No line came for 0.1 seconds."
+
+    asyncio.run(go())
+
+
+class Dripping(Conversation):
+    """A client that sends a chunk every 20 ms."""
+
+    async def receive(self) -> dict[str, Any]:
+        await asyncio.sleep(0.02)
+        return await super().receive()
+
+
+@pytest.mark.parametrize("drop", [b"\n", b" \r\n\n", b" ", b"x"])
+def test_what_is_no_line_does_not_keep_a_stream_open(drop: bytes) -> None:
+    app = create_app(Settings(deadline_seconds=0.2), FakeClassifier())  # type: ignore[arg-type]
+
+    async def go() -> None:
+        async with app.router.lifespan_context(app), asyncio.timeout(10):
+            drip = Dripping(itertools.chain([b'{"text": "a"}\n'], itertools.repeat(drop)))
+            await converse(app, drip)
+            first, last = drip.lines()
+            assert "result" in first
+            assert (last["status"], last["line"]) == (408, 0)
+
+    asyncio.run(go())
+
+
+def test_lines_keep_a_stream_open() -> None:
+    app = create_app(Settings(deadline_seconds=0.2), FakeClassifier())  # type: ignore[arg-type]
+
+    async def go() -> None:
+        async with app.router.lifespan_context(app):
+            drip = Dripping([b'{"text": "a"}\n', b"\n"] * 20)  # 0.8 seconds
+            await converse(app, drip)
+            assert ["result" in line for line in drip.lines()] == [True] * 20
 
     asyncio.run(go())
 

@@ -6,6 +6,7 @@ Prevents use without a key, and bodies from strangers from being read at all.
 from __future__ import annotations
 
 import time
+from functools import partial
 
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Connection
@@ -22,7 +23,8 @@ from critech_service.access.verifier import Verifier
 
 class Authenticate:
     """ASGI middleware; sets ``key_id`` and ``scopes`` in the state of a request that it lets
-    in."""
+    in, and ``check_again``, to be called in the course of a long one: it raises RefusedError where
+    the request would not be let in any more."""
 
     def __init__(self, app: ASGIApp, ring: KeyRing, clock: Clock = time.monotonic) -> None:
         self.app = app
@@ -40,7 +42,11 @@ class Authenticate:
             except RefusedError as refused:
                 await refused.answer(scope, receive, send)
                 return
-            admitted = {"key_id": record.id, "scopes": record.scopes}
+            admitted = {
+                "key_id": record.id,
+                "scopes": record.scopes,
+                "check_again": partial(self._check_again, record, scope["path"]),
+            }
             scope.setdefault("state", {}).update(admitted)
         await self.app(scope, receive, send)
 
@@ -51,13 +57,24 @@ class Authenticate:
             raise RefusedError(unauthorised(detail))
         if len(keys) > 1:
             raise RefusedError(unauthorised("Send one key, not several.", "invalid_request"))
+        self._refresh()
+        address = scope["client"][0] if scope.get("client") else ""
+        record = await self.verifier.record(keys.pop(), address)
+        _check_scope(record, scope["path"])
+        return record
+
+    def _check_again(self, record: KeyRecord, path: str) -> None:
+        self._refresh()
+        _check_scope(self.verifier.again(record), path)
+
+    def _refresh(self) -> None:
         try:
             self.ring.refresh()
         except KeysError:
             raise RefusedError(unavailable()) from None
-        address = scope["client"][0] if scope.get("client") else ""
-        record = await self.verifier.record(keys.pop(), address)
-        needed = need(scope["path"])
-        if isinstance(needed, Scope) and needed not in record.scopes:
-            raise RefusedError(forbidden(needed))
-        return record
+
+
+def _check_scope(record: KeyRecord, path: str) -> None:
+    needed = need(path)
+    if isinstance(needed, Scope) and needed not in record.scopes:
+        raise RefusedError(forbidden(needed))

@@ -79,12 +79,15 @@ class KeyRing:
         name = self.fingerprint(token)
         if (found := self._remembered.get(name)) is None:
             return None
-        key_id, hashed = found
-        record = self._records.get(key_id)
-        if record is None or record.hashed != hashed:
-            return None
-        self._remembered.move_to_end(name)
+        if (record := self.standing(*found)) is not None:
+            self._remembered.move_to_end(name)
         return record
+
+    def standing(self, key_id: str, hashed: KeyHash) -> KeyRecord | None:
+        """Return what is now kept of a key that was verified, None where it was taken out or has
+        another secret."""
+        record = self._records.get(key_id)
+        return record if record is not None and record.hashed == hashed else None
 
     def verify(self, token: str) -> KeyRecord | None:
         """Return the record of a key after a slow check, None if there is none. Any token of the

@@ -13,7 +13,7 @@ from critech_service.problems import problem
 
 
 class RefusedError(Exception):
-    """A request is not let in; ``answer`` is what its client gets."""
+    """A request is not let in, or a stream not gone on with; ``answer`` is what its client gets."""
 
     def __init__(self, answer: Response) -> None:
         super().__init__()

@@ -24,6 +24,7 @@ from critech_service.flow.refusals import (
     DeadlineError,
     FlowRefusal,
     QueueFullError,
+    TooManyStreamsError,
 )
 from critech_service.flow.token_queue import MAX_REQUESTS, Clock, TokenQueue
 
@@ -43,7 +44,8 @@ class Flow:
     """One for each application, in ``app.state.flow``. Everything here belongs to the event loop
     but for the functions handed in, which run on other threads.
 
-    ``refused`` and ``dropped`` count by the kind of problem since the start.
+    ``refused`` and ``dropped`` count by the kind of problem since the start. With
+    ``streams_per_key`` 0 a key may have as many streams as there are.
     """
 
     def __init__(
@@ -53,13 +55,16 @@ class Flow:
         deadline: float,
         max_line_bytes: int = 2_000_000,
         clock: Clock | None = None,
+        *,
+        streams_per_key: int = 0,
     ) -> None:
         self.threads = threads
         self.deadline = deadline
         self.max_line_bytes = max_line_bytes
         given = {} if clock is None else {"clock": clock}
         self.queue = TokenQueue(limit, threads, deadline, **given)
-        self.streams = 0
+        self.streams_per_key = streams_per_key
+        self._streams: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()
         self._lanes = Lanes(threads)
@@ -80,6 +85,11 @@ class Flow:
     def requests(self) -> int:
         """Requests, and lines of streams, taken on and not yet ended."""
         return self.queue.requests
+
+    @property
+    def streams(self) -> int:
+        """Streams that are open."""
+        return self._streams.total()
 
     @property
     def tokens_per_second(self) -> float:
@@ -130,15 +140,19 @@ class Flow:
         self.queue.enter(tokens)
         return await self._run(tokens, job, end - loop.time(), None, lane)
 
-    def enter_stream(self) -> None:
-        """Count a stream in. Raise QueueFullError when there are too many, or no room."""
+    def enter_stream(self, key: str) -> None:
+        """Count a stream of a key in. Raise TooManyStreamsError when the key has too many,
+        QueueFullError when there are too many, or no room."""
+        if self.streams_per_key and self._streams[key] >= self.streams_per_key:
+            self.refused[TooManyStreamsError.kind] += 1
+            raise TooManyStreamsError(self.streams_per_key)
         if self.streams >= MAX_STREAMS or self.saturated:
             raise self._full(self.limit_tokens // 10)
-        self.streams += 1
+        self._streams[key] += 1
 
-    def leave_stream(self) -> None:
-        """Count a stream out."""
-        self.streams -= 1
+    def leave_stream(self, key: str) -> None:
+        """Count a stream of a key out."""
+        self._streams -= Counter((key,))  # drops a key that has none left
 
     def count_gone(self) -> None:
         """Count a stream whose client went away."""

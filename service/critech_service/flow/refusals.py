@@ -20,8 +20,20 @@ class QueueFullError(FlowRefusal):
 
     kind = "queue-full"
 
-    def __init__(self, retry_after: int) -> None:
-        super().__init__(503, "The queue is full; nothing was computed.", retry_after)
+    def __init__(
+        self, retry_after: int, detail: str = "The queue is full; nothing was computed."
+    ) -> None:
+        super().__init__(503, detail, retry_after)
+
+
+class TooManyStreamsError(FlowRefusal):
+    """One key has as many streams open as a key may have."""
+
+    kind = "too-many-streams"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(503, f"The key has {limit} streams open, as many as a key may have.", 1)
+        self.limit = limit
 
 
 class TooMuchWorkError(FlowRefusal):

@@ -24,16 +24,13 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from critech import __version__
-from critech.results import ModelRef
+from critech.results import ModelRef, WarningCode
 from critech.scorer import Scored
 from critech.screening.results import FilingResult
 from critech.screening.verdict import Verdict
 from critech_service.observability.reasons import Reason
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-WARNINGS = (
-    "truncated", "language_unsupported", "language_mismatch", "out_of_distribution", "short_text",
-)  # fmt: skip
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 
@@ -100,7 +97,7 @@ class Metrics:
         for counter, words in (
             (self.refusals, get_args(Reason)),
             (self.verdicts, get_args(Verdict)),
-            (self.warnings, WARNINGS),
+            (self.warnings, get_args(WarningCode)),
         ):
             for word in words:
                 counter.labels(word)

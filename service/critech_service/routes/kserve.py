@@ -28,7 +28,14 @@ from critech_service.kserve_schemas import (
     ServerOut,
 )
 from critech_service.leases import classifier_of
-from critech_service.problems import OTHER_RESPONSE, UnicodeJSONResponse, documented, link
+from critech_service.observability.record import refused_for
+from critech_service.problems import (
+    OTHER_RESPONSE,
+    UnicodeJSONResponse,
+    documented,
+    link,
+    note_refusal,
+)
 from critech_service.shadowing import shadow_classified
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -45,9 +52,11 @@ class V2Route(APIRoute):
             try:
                 return await handle(request)
             except HTTPException as error:
+                note_refusal(error)
                 content = {"error": str(error.detail)}
                 return UnicodeJSONResponse(content, error.status_code, headers=error.headers)
             except InputError as error:
+                note_refusal(error)
                 return UnicodeJSONResponse({"error": str(error)}, 400)
 
         return answer
@@ -98,6 +107,7 @@ async def _model(request: Request, name: Name) -> Classifier:
     if name != MODEL:
         raise HTTPException(404, f"there is no such model; there is {MODEL}")
     if not _is_ready(request):
+        refused_for("not_ready")
         raise HTTPException(503, "the bundle is not loaded, or failed its self-test")
     return classifier_of(request)
 

@@ -17,9 +17,10 @@ from critech import Classifier
 from critech_service.app import create_app
 from critech_service.body_limit import BODIES
 from critech_service.flow.flow import MAX_STREAMS, Flow
+from critech_service.flow.refusals import TooManyStreamsError
 from critech_service.schemas import CLASSIFY_EXAMPLE, EXAMPLE_EN
 from critech_service.screen_schemas import SCREEN_EXAMPLE
-from critech_service.settings import Settings
+from critech_service.settings import STREAM_LIMIT, Settings
 
 pytestmark = pytest.mark.usefixtures("untested")
 
@@ -61,11 +62,33 @@ def test_a_full_queue_refuses_every_route_that_infers(full: TestClient, path: st
         assert answer.json()["type"] == "urn:critech:problem:queue-full"
 
 
-def test_what_does_not_infer_is_answered_all_the_same(full: TestClient) -> None:
-    for path in ("/healthz", "/readyz", "/v1/model", "/v1/taxonomies", "/v2/health/live"):
-        assert full.get(path).status_code in (200, 503)
-        assert flow_of(full).saturated
-    assert full.get("/healthz").json() == {"status": "ok"}
+@pytest.mark.parametrize(
+    ("path", "name", "value"),
+    [
+        ("/healthz", "status", "ok"),
+        ("/v1/model", "bundle", "default"),
+        ("/v1/taxonomies/us-ecra-14", "id", "us-ecra-14"),
+        ("/v2", "name", "critech"),
+        ("/v2/health/live", "live", True),
+        ("/v2/models/critech/ready", "ready", True),
+        ("/annif/v1/projects/us-ecra-14-en", "project_id", "us-ecra-14-en"),
+    ],
+)
+def test_what_does_not_infer_is_answered_all_the_same(
+    full: TestClient, path: str, name: str, value: object
+) -> None:
+    before = flow_of(full).refused.total()
+    answer = full.get(path)
+    assert (answer.status_code, answer.json()[name]) == (200, value)
+    assert flow_of(full).saturated
+    assert flow_of(full).refused.total() == before
+
+
+def test_readiness_tells_of_a_full_queue_and_of_nothing_else(full: TestClient) -> None:
+    answer = full.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["checks"] == {"bundle": True, "self_test": True, "queue": False}
+    assert full.get("/v2/health/ready").status_code == 503
 
 
 @pytest.mark.parametrize("path", CALLS)
@@ -116,13 +139,35 @@ def test_bodies_are_bounded_together(classifier: Classifier) -> None:
 def test_streams_are_bounded(client: TestClient) -> None:
     flow = flow_of(client)
     for _ in range(MAX_STREAMS):
-        flow.enter_stream()
+        flow.enter_stream("anonymous")  # without keys nobody has a limit of his own
     answer = client.post("/v1/classify/stream", **CALLS["/v1/classify/stream"])
     assert answer.status_code == 503
+    assert answer.json()["type"] == "urn:critech:problem:queue-full"
     assert int(answer.headers["retry-after"]) >= 1
-    for _ in range(MAX_STREAMS):
-        flow.leave_stream()
+    assert flow.streams == MAX_STREAMS
+    flow.leave_stream("anonymous")
     assert client.post("/v1/classify/stream", **CALLS["/v1/classify/stream"]).status_code == 200
+    for _ in range(MAX_STREAMS - 1):
+        flow.leave_stream("anonymous")
+    assert flow.streams == 0
+
+
+def test_one_key_gets_a_part_of_the_streams() -> None:
+    assert 4 * STREAM_LIMIT == MAX_STREAMS
+    flow = Flow(1, 10_000, 1.0, streams_per_key=2)
+    flow.enter_stream("a")
+    flow.enter_stream("a")
+    flow.enter_stream("b")
+    with pytest.raises(TooManyStreamsError, match="The key has 2 streams open"):
+        flow.enter_stream("a")
+    assert (flow.streams, flow.refused["too-many-streams"]) == (3, 1)
+    flow.leave_stream("b")
+    with pytest.raises(TooManyStreamsError):
+        flow.enter_stream("a")
+    flow.leave_stream("a")
+    flow.enter_stream("a")
+    assert flow.streams == 2
+    flow.close()
 
 
 def documents(*texts: str, name: str = "") -> dict[str, Any]:

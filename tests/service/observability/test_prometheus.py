@@ -17,12 +17,13 @@ from starlette.testclient import TestClient
 from critech import Classifier, __version__
 from critech.classifier import Options
 from critech.observing import observed_by
+from critech.results import WarningCode
 from critech.screening.verdict import Verdict
 from critech.selftest import self_test
 from critech_service.access.records import KeyFile, Scope, new_key
 from critech_service.access.store import update_keys
 from critech_service.app import create_app
-from critech_service.observability.metrics import MEDIA_TYPE, WARNINGS
+from critech_service.observability.metrics import MEDIA_TYPE
 from critech_service.observability.reasons import Reason
 from critech_service.observability.record import RequestRecord
 from critech_service.screen_schemas import SCREEN_EXAMPLE
@@ -30,6 +31,7 @@ from critech_service.serving import Serving
 from critech_service.settings import Settings
 
 WARNED = "critech_text_warnings_total"
+WARNINGS = get_args(WarningCode)
 TEXTS = [
     "A scramjet engine with a supersonic combustor for a hypersonic missile.",
     "使用済み核燃料を硝酸に溶解する再処理方法",

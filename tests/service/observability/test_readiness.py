@@ -104,7 +104,7 @@ def test_a_bundle_that_failed_its_self_test_answers_nothing(failing: TestClient)
         assert failing.post(path, json=body).status_code == 503, path
     assert failing.get("/v1/model").status_code == 200
     assert failing.get("/v1/taxonomies").status_code == 200
-    assert 'critech_refusals_total{reason="not_ready"} 3.0' in failing.get("/metrics").text
+    assert 'critech_refusals_total{reason="not_ready"} 4.0' in failing.get("/metrics").text
 
 
 def test_a_check_that_raises_does_not_pass() -> None:

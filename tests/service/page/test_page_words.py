@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from desk_browser import Desk
 
-from critech.screening.reasons import REASONS
+from critech.results import WarningCode
 from critech_labels import load_taxonomies
 from critech_service.routes.page import FOLDER
 
@@ -101,8 +101,7 @@ def test_every_code_of_the_service_has_words() -> None:
     ):
         options = model.model_fields[field].annotation.__args__  # type: ignore[union-attr]
         assert {f"{prefix}.{one}" for one in options} <= keys
-    warned = {"truncated", "out_of_distribution", "language_unsupported", "language_mismatch"}
-    assert {f"warning.{one}" for one in (warned | {"short_text"}) & set(REASONS)} <= keys
+    assert {f"warning.{one}" for one in get_args(WarningCode)} <= keys
 
 
 @pytest.mark.parametrize("path", ["screen", "dump", "explore", "model", "explore/us-ecra-14/02"])
