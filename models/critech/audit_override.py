@@ -41,13 +41,6 @@ def override(
     return link, search.found()[0]
 
 
-def standing(files: LogFiles, seq: int) -> tuple[Record, str]:
-    """Return a screening record and the verdict that stands for its filing now."""
-    search = _Search(files, seq)
-    search.go_on()
-    return search.found()
-
-
 class _Search:
     """What a log says of one screening record, read on from where the last look ended. Only lines
     that hold the record's number are parsed; files that end before it are not read."""

@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one for e
     except (SystemExit, GeneratorExit):
         raise
     except BaseException as error:  # its message, like that of a panic, may quote a text
-        return _fail(f"unexpected {type(error).__name__}", EXIT_INPUT)
+        return _fail(f"unexpected {type(error).__name__}{_reason(error)}", EXIT_INPUT)
 
 
 def _run(arguments: list[str]) -> int:
@@ -110,6 +110,12 @@ def _load(command: str):  # type: ignore[no-untyped-def]
         raise CritechError(
             f"`critech {command}` needs the package {error.name}: pip install 'critech[{extra}]'"
         ) from None
+
+
+def _reason(error: BaseException) -> str:
+    """Return what the system says of an error of its own, in the system's words alone."""
+    number = error.errno if isinstance(error, OSError) else None
+    return "" if number is None else f" ({os.strerror(number)})"
 
 
 def _fail(message: str, code: int) -> int:

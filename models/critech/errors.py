@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 MAX_SHOWN = 300
 
 
@@ -37,6 +40,15 @@ class BundleError(CritechError):
         self.problem = problem
         self.expected = expected
         self.found = found
+
+
+@contextmanager
+def disk_errors(where: str, problem: str) -> Iterator[None]:
+    """Make an error of the disk an InputError about ``where``, not taken for another's."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(where, f"{problem} ({error.strerror})") from None
 
 
 def _shown(value: object) -> str:

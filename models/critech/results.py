@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from critech.scorer import Scored
 
 Decision = Literal["assigned", "possible", "not_assigned"]
+WarningCode = Literal[
+    "truncated", "language_unsupported", "language_mismatch", "out_of_distribution",
+    "distribution_unknown", "short_text",
+]  # fmt: skip
 
 NOTICE = {
     "en": (
@@ -41,7 +45,7 @@ class Document:
 class TextWarning:
     """Something about one document that a reader of its scores should know."""
 
-    code: str
+    code: WarningCode
     message: str
 
     def as_dict(self) -> dict[str, str]:

@@ -46,7 +46,7 @@ class Scored:
     @property
     def out_of_distribution(self) -> bool:
         """True when the text is unlike those the bundle was trained on. A text of fewer than
-        ``COVERAGE_TOKENS`` tokens is too short to tell."""
+        ``COVERAGE_TOKENS`` tokens is too short to tell, which is a warning of its own."""
         return is_out_of_distribution(self.tokens_seen, self.coverage, self.coverage_floor)
 
     def warnings(self) -> list[TextWarning]:
@@ -89,6 +89,14 @@ class Scored:
             warnings.append(
                 TextWarning(
                     "short_text", f"{self.tokens_total} tokens are little to judge a technology by"
+                )
+            )
+        elif self.tokens_seen < COVERAGE_TOKENS:
+            warnings.append(
+                TextWarning(
+                    "distribution_unknown",
+                    f"{self.tokens_seen} tokens are too few to tell whether the text is like those "
+                    f"the model was trained on; it takes {COVERAGE_TOKENS}",
                 )
             )
         return warnings

@@ -83,6 +83,7 @@ def test_no_reason_is_used_twice(language: str) -> None:
         ("us-ecra-14:09", "narrow", "jp-kprogram-50:K43"),
         ("jp-secret-patent-25:10", "broad", "jp-critical-20:18"),
         ("jp-secret-patent-25:17", "related", "jp-kprogram-50:K11"),
+        ("jp-kprogram-50:K23", "related", "jp-critical-20:19"),
     ],
 )
 def test_correspondences_are_seen_from_both_ends(source: str, relation: str, target: str) -> None:

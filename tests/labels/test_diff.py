@@ -33,7 +33,10 @@ def test_the_order_of_2025_changed_the_symbols_of_field_17_alone() -> None:
     assert (found.old_version, found.new_version) == ("2024-05-01", "2025-01-01")
     assert (found.added, found.retired) == ((), ())
     paths = [change.path for change in found.header]
-    assert paths == ["instrument.en", "instrument.ja", "effective_from", "verification"]
+    assert paths == [
+        "instrument.en", "instrument.ja", "effective_from", "verification", "notes",
+        "coverage.text.en", "coverage.text.ja",
+    ]  # fmt: skip
     assert found.header[2] == FieldChange("effective_from", "2024-05-01", "2025-01-01")
     field, numbered = found.changed
     assert (field.code, numbered.code) == ("17", "19")

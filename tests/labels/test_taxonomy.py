@@ -1,6 +1,7 @@
 import dataclasses
 import datetime as dt
 import json
+import re
 
 import pytest
 
@@ -119,8 +120,17 @@ def test_coverage_says_what_is_modelled_and_what_not() -> None:
         assert found
         assert "not modelled" in found.text.en.lower()
         assert "扱わない" in found.text.ja
+
+
+def test_an_edition_that_was_not_read_counts_no_items() -> None:
+    newer = load_taxonomy("jp-secret-patent-25")
     older = load_taxonomy("jp-secret-patent-25", dt.date(2024, 6, 1))
-    assert older.coverage == coverages["jp-secret-patent-25"]
+    for taxonomy, counted in ((newer, True), (older, False)):
+        assert taxonomy.coverage
+        said = (taxonomy.coverage.text.en, taxonomy.coverage.text.ja, " ".join(taxonomy.notes))
+        assert [re.search(r"\b47\b|47項目", text) is not None for text in said] == [counted] * 3
+        assert "additional condition" in said[0] and "付加要件" in said[1]
+    assert "47" not in older.verification and "was not read" in older.verification
 
 
 def test_pointers_name_rules_and_determine_nothing() -> None:

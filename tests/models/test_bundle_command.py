@@ -128,7 +128,23 @@ def test_install_of_what_does_not_pass_the_self_test(
     assert [path.name for path in (tmp_path / "d").iterdir()] == [".lock"]
 
 
-def test_usage_without_a_directory() -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["bundle", "install", "x"])
-    assert ended.value.code == 2
+@pytest.mark.parametrize("value", [None, ""])
+@pytest.mark.parametrize("command", [["install", "{bundle}"], ["rollback"]])
+def test_usage_without_a_directory(
+    command: list[str],
+    value: str | None,
+    tiny_bundle: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if value is not None:
+        monkeypatch.setenv("CRITECH_BUNDLES_DIR", value)
+    filled = [part.replace("{bundle}", str(tiny_bundle)) for part in command]
+    for more, said in (([], "are required: --dir"), (["--dir", ""], "--dir: is empty")):
+        with pytest.raises(SystemExit) as ended:
+            main(["bundle", *filled, *more])
+        assert ended.value.code == 2
+        assert said in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

@@ -174,8 +174,35 @@ def test_warnings(classifier: Classifier) -> None:
         ["Устройство для управления ракетой в полёте на расстоянии", "fish"]
     )
     assert found.results[0].language == "und"
-    assert [w.code for w in found.results[0].warnings] == ["language_unsupported"]
+    assert [w.code for w in found.results[0].warnings] == [
+        "language_unsupported", "distribution_unknown",
+    ]  # fmt: skip
     assert [w.code for w in found.results[1].warnings] == ["short_text"]
+
+
+def test_a_text_too_short_to_tell_whether_it_is_like_the_corpus_says_so() -> None:
+    """Whatever its words: with a floor of 1 every text that can be told is out of distribution."""
+    bundle = dataclasses.replace(read_bundle(), coverage_floor=np.ones(2, dtype=np.float32))
+    text = "Rumlo keft dival norba tisk pelu wand horst mika zubel canto rifle"
+    words = text.split()
+    found = {}
+    with Classifier(bundle, 1) as classifier:
+        for n in range(1, len(words) + 1):
+            (result,) = classifier.classify([" ".join(words[:n])]).results
+            found[result.tokens_total] = [warning.code for warning in result.warnings]
+            if result.tokens_total < 20:
+                assert str(result.tokens_total) in result.warnings[0].message
+    assert min(found) < 8 <= 19 < max(found)
+    for n_tokens, codes in found.items():
+        expected = "out_of_distribution" if n_tokens >= 20 else "distribution_unknown"
+        assert codes == [expected if n_tokens >= 8 else "short_text"]
+
+
+def test_a_text_too_short_to_tell_keeps_what_is_assigned(classifier: Classifier) -> None:
+    (result,) = classifier.classify(["A torpedo tube door with a seal and a hinge."]).results
+    assert [warning.code for warning in result.warnings] == ["distribution_unknown"]
+    labels = [label for taxonomy in result.taxonomies for label in taxonomy.labels]
+    assert any(label.decision == "assigned" and label.calibrated for label in labels)
 
 
 def test_ids_come_back_and_symbols_are_reported(classifier: Classifier) -> None:

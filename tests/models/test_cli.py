@@ -1,3 +1,4 @@
+import errno
 import json
 import resource
 import subprocess
@@ -238,3 +239,74 @@ def test_what_nobody_expected_is_told_by_its_type_alone(
     monkeypatch.setattr("critech.cli._run", panics)
     assert main(["classify"]) == 1
     assert capsys.readouterr().err == "critech: unexpected Panic\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "a text", "a text"), "OSError (No space left on device)"),
+        (OSError("a text"), "OSError"),
+    ],
+)
+def test_an_error_of_the_system_is_told_in_its_words_alone(
+    error: OSError, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(_: object) -> int:
+        raise error
+
+    monkeypatch.setattr("critech.cli._run", fails)
+    assert main(["classify"]) == 1
+    assert capsys.readouterr().err == f"critech: unexpected {said}\n"
+
+
+@pytest.mark.parametrize("path", ["x" * 300, "/".join(["x" * 99] * 50)], ids=["name", "path"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["classify", "A torpedo tube door.", "--bundle"],
+        ["screen", "--title", "A door", "--abstract", "A torpedo tube door.", "--bundle"],
+        ["batch", "{rows}", "-o", "{rows}.out.jsonl", "--quiet", "--bundle"],
+        ["bundle", "verify"],
+        ["bundle", "show"],
+        ["evaluate", "--gold", "{rows}", "--bundle"],
+        ["certify", "--gold", "{rows}", "--bundle"],
+        ["serve", "--port", "0", "--bundle"],
+        ["serve", "--port", "0", "--bundles-dir"],
+    ],
+    ids=lambda command: " ".join(one for one in command if "{" not in one),
+)
+def test_a_path_of_a_bundle_too_long_for_any_is_told(
+    command: list[str], path: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"id": "1", "text": "A torpedo tube door.", "labels": {}}\n')
+    filled = [part.replace("{rows}", str(rows)) for part in command]
+    assert main([*filled, path]) == 3
+    said = "".join(capsys.readouterr())
+    assert "cannot be read (expected a" in said
+    assert "found File name too long)" in said
+    assert "unexpected" not in said
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["evaluate", "--gold"], "--gold: cannot be read"),
+        (["evaluate", "--gold", "{rows}", "--report"], "--report: cannot be written"),
+        (["certify", "--gold"], "--gold: cannot be read"),
+        (["corpus", "--corpus"], "--corpus: cannot be read"),
+        (["distill", "{rows}", "--population", "rows", "--out"], "--out: cannot be written"),
+        (["batch", "{rows}", "--format", "jsonl", "-o"], "--output: cannot be written"),
+        (["batch", "{rows}", "-o", "{rows}.jsonl", "--report"], "--report: cannot be written"),
+        (["audit", "override", "--record", "1", "--verdict", "refer", "--reason-code", "c",
+          "--reviewer", "r"], "log: cannot be read"),
+    ],
+)  # fmt: skip
+def test_any_other_path_too_long_is_told_by_its_option(
+    command: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"id": "1", "text": "A torpedo tube door.", "labels": {}}\n')
+    filled = [part.replace("{rows}", str(rows)) for part in command]
+    assert main([*filled, "x" * 300]) == 1
+    assert f"critech: {said} (File name too long)\n" in capsys.readouterr().err

@@ -87,6 +87,46 @@ def test_a_bad_line_is_named_by_line_and_field(
     assert CANARY not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "limit"), [("id", 200), ("text", 500_000), ("title", 2_000), ("reviewer", 64)]
+)
+def test_a_value_may_be_as_long_as_its_limit_and_no_longer(
+    name: str, limit: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "c.jsonl"
+    for length in (limit, limit + 1):
+        given = {"id": "A-1", "text": "x", "reviewer": "e.1", name: "x" * length}
+        if length > limit:
+            with pytest.raises(InputError) as raised:
+                Correction(LABEL, "right", time=NOON, **given)
+            assert raised.value.field == name
+            assert str(limit) in raised.value.problem
+        else:
+            add_correction(path, Correction(LABEL, "right", time=NOON, **given))
+    (read,) = read_corrections(path, KNOWN)
+    assert len(getattr(read, name)) == limit
+    path.write_text(json.dumps({**ROW, "text": "x", name: "x" * (limit + 1)}) + "\n")
+    with pytest.raises(InputError, match=rf"^c\.jsonl:1: {name}: .*{limit}"):
+        read_corrections(path, KNOWN)
+
+
+@pytest.mark.parametrize("size", ["characters", "bytes"])
+def test_a_text_too_large_to_keep_is_refused_and_nothing_is_written(
+    size: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, text = tmp_path / "c.jsonl", tmp_path / "text.txt"
+    about = ["feedback", "add", str(path), "--label", LABEL, "--reviewer", "e.1", "--id", "A-1"]
+    text.write_text("x" * (500_001 if size == "characters" else 2_000_001))
+    assert main([*about, "--right", "--with-text", str(text)]) == 1
+    said = capsys.readouterr().err
+    assert said == (
+        "critech: text: must be a string of 1 to 500000 characters\n"
+        if size == "characters"
+        else "critech: --with-text: is larger than 2000000 bytes\n"
+    )
+    assert not path.exists()
+
+
 @pytest.mark.parametrize("line", ["{", "[]", "7", "[" * 100_000, '{"format": 1}', "\x00"])
 def test_a_line_that_is_no_correction(line: str, tmp_path: Path) -> None:
     path = tmp_path / "c.jsonl"

@@ -6,13 +6,17 @@ import dataclasses
 import gzip
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 
-from critech.bundle import read_bundle, write_screening
+from critech.bundle import ENCODER, read_bundle, write_screening
+from critech.bundle.reading import read_checked
 from critech.cli import main
 from critech.digest import digest
+from critech.errors import InputError
 from critech_training.corpus import default_dev_dir
 
 
@@ -43,6 +47,41 @@ def test_a_certificate_is_written_with_the_words_on_its_texts(
     assert made is not None
     assert (made.population, made.n_texts) == (words, 60) == (printed["population"], 60)
     assert made.model_digest == read_bundle(bundle).model_digest
+
+
+def test_the_bundle_that_was_checked_is_the_one_that_is_measured(
+    gold: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    read = []
+
+    def watched(folder: Path, name: str, listed: Mapping[str, Mapping[str, Any]]) -> bytes:
+        read.append(name)
+        return read_checked(folder, name, listed)
+
+    def begun(*_: object) -> NoReturn:
+        raise InputError("measuring", "has begun")
+
+    monkeypatch.setattr("critech.bundle.reading.read_checked", watched)
+    monkeypatch.setattr("critech_training.commands.certify.measure", begun)
+    command = ["certify", "--gold", str(gold), "--bundle", str(tiny_bundle)]
+    for more in ([], ["--write", "--population", "written texts"]):
+        read.clear()
+        assert main([*command, *more]) == 1
+        assert "measuring: has begun" in capsys.readouterr().err
+        assert read.count(ENCODER) == 1
+
+
+def test_a_broken_bundle_is_told_before_measuring(
+    gold: Path, tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = Path(shutil.copytree(tiny_bundle, tmp_path / "bundle"))
+    (bundle / "extra").touch()
+    command = ["certify", "--gold", str(gold), "--bundle", str(bundle), "--write"]
+    assert main([*command, "--population", "written texts"]) == 3
+    said = capsys.readouterr()
+    assert "extra: is not in the manifest" in said.err
+    assert said.out == ""
 
 
 def test_the_set_that_cutoffs_were_chosen_on_certifies_nothing_ever_again(

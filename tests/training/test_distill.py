@@ -183,7 +183,9 @@ def test_texts_that_are_never_the_students(marked_base: Path) -> None:
         assert read_tokens(scorer, text, None) is not None
         assert read_tokens(scorer, text, "en") is not None
         assert read_tokens(scorer, text, "ja") is None
-        assert read_tokens(scorer, "a b", None) is None
+        short = "plain text"
+        assert 8 <= scorer.score(short).tokens_total < 20
+        assert read_tokens(scorer, short, None) is None  # it has a warning, of the full model's
         assert read_tokens(scorer, "простой русский текст " * 3, None) is None
         assert read_tokens(scorer, "word " * 100_000, None) is None
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,24 @@ def test_evaluate_writes_a_page_that_stands_alone(
     for part in report["against"]["taxonomies"].values():
         for metric in part["metrics"].values():
             assert metric["value"] in (0.0, None)
+
+
+def test_a_bundle_differs_from_its_equal_by_nothing(
+    tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    equal = shutil.copytree(tiny_bundle, tmp_path / "equal")
+    base = [*_arguments(tmp_path / "gold.jsonl", tiny_bundle), "--json"]
+    for other in (tiny_bundle, equal):
+        assert main([*base, "--against", str(other)]) == 0
+        report = json.loads(capsys.readouterr().out)
+        assert report["against"]["bundle"] == report["bundle"]
+        assert report["against"]["taxonomies"].keys() == report["taxonomies"].keys()
+        for name, part in report["against"]["taxonomies"].items():
+            for metric, found in part["metrics"].items():
+                own = report["taxonomies"][name]["metrics"][metric]["value"]
+                nothing = None if own is None else 0.0
+                shown = (found["value"], found["low"], found["high"], found["share_above_zero"])
+                assert shown == (nothing,) * 4, (name, metric)
 
 
 def test_a_training_run_prints_its_held_out_report(

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from critech.cascade.folder import Tiers
 from critech.heads import LANGUAGE_ROW
-from critech.scorer import SHORT_TEXT_TOKENS, Scorer, is_out_of_distribution
+from critech.lexical import COVERAGE_TOKENS
+from critech.scorer import Scorer, is_out_of_distribution
 from critech.text import Language, detect_language
 
 
@@ -37,7 +38,7 @@ class Judge:
         """Return that a cleaned text has nothing, or None when the full model has to look.
 
         A text in another script than English or Japanese, one declared to be in another language
-        than its script says, one cut short, one too short to judge by and one unlike the corpus are
+        than its script says, one cut short, one unlike the corpus and one too short to tell are
         never the student's."""
         read = read_tokens(self._scorer, text, language)
         if read is None:
@@ -64,5 +65,5 @@ def read_tokens(
     if script == "und" or (language is not None and language != script):
         return None
     ids = scorer.encoder.token_ids(text)
-    whole = SHORT_TEXT_TOKENS <= len(ids) == len(scorer.encoder.seen(ids))
+    whole = COVERAGE_TOKENS <= len(ids) == len(scorer.encoder.seen(ids))
     return (script, ids) if whole else None

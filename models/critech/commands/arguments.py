@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import re
+from pathlib import Path
 from typing import NoReturn
 
 from critech.dates import iso_date
+from critech.errors import InputError, disk_errors
 
 _VALUE = re.compile(
     r"\b((?:unrecognized arguments|ambiguous option|ignored explicit argument|"
@@ -31,6 +33,28 @@ def date_argument(value: str) -> dt.date:
         return iso_date(value)
     except ValueError:
         raise argparse.ArgumentTypeError("expected a date as YYYY-MM-DD") from None
+
+
+def check_file(option: str, path: Path) -> None:
+    """Raise InputError unless there is a file at a path."""
+    with disk_errors(option, "cannot be read"):
+        if not path.is_file():
+            raise InputError(option, "is not a file")
+
+
+def check_out_folder(option: str, path: Path) -> None:
+    """Raise InputError for a path that no folder can have."""
+    with disk_errors(option, "cannot be written"):
+        if path.exists() and not path.is_dir():
+            raise InputError(option, "is not a folder")
+
+
+def folder_argument(value: str) -> Path:
+    """Return the path of a folder. An empty one, which would be the folder one is in, is a usage
+    error."""
+    if not value:
+        raise argparse.ArgumentTypeError("is empty: name a folder")
+    return Path(value)
 
 
 def count_argument(value: str) -> int:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from critech.commands.arguments import Parser, count_argument
+from critech.commands.arguments import Parser, check_file, count_argument
 
 
 def run(argv: Sequence[str]) -> int:
@@ -69,8 +69,7 @@ def _override(args: argparse.Namespace) -> int:
     from critech.audit_override import override
     from critech.errors import InputError
 
-    if not args.log.is_file():
-        raise InputError("log", "is not a file")
+    check_file("log", args.log)
     if not LogFiles(args.log).head.is_file():  # opening a finished part would write to it
         raise InputError("log", "has no head beside it: name the file that is written to")
     # whoever serves rotates: a file begun here would belong to this user

@@ -12,7 +12,7 @@ from critech.batch.disk import Disk
 from critech.batch.engines.parts import paths_in
 from critech.batch.reading import Plan
 from critech.batch.work import WorkFolder
-from critech.errors import InputError
+from critech.errors import InputError, disk_errors
 
 AMONG = "is one of the inputs, or would be in the next run"
 
@@ -22,10 +22,11 @@ def check_files(args: argparse.Namespace, planned: Plan) -> None:
     inputs = {Path(source.name).resolve() for source in planned.sources}
     before: dict[Path, str] = {}
     for name, path in _written(args).items():
-        if path.is_dir():
-            raise InputError(f"--{name}", "is a folder; give the name of a file")
-        if not path.absolute().parent.is_dir():
-            raise InputError(f"--{name}", "its folder does not exist")
+        with disk_errors(f"--{name}", "cannot be written"):
+            if path.is_dir():
+                raise InputError(f"--{name}", "is a folder; give the name of a file")
+            if not path.absolute().parent.is_dir():
+                raise InputError(f"--{name}", "its folder does not exist")
         if path.resolve() in inputs or _any_covers(args.inputs, [path]):
             default = "" if getattr(args, name) else f"its default, {path.name}, "
             raise InputError(f"--{name}", f"{default}{AMONG}")
@@ -60,8 +61,9 @@ def check_folder(args: argparse.Namespace) -> None:
     if "://" in args.output:
         return
     path = Path(args.output)
-    if path.exists() and not path.is_dir():
-        raise InputError("--output", f"is a file; --engine {args.engine} fills a folder")
+    with disk_errors("--output", "cannot be written"):
+        if path.exists() and not path.is_dir():
+            raise InputError("--output", f"is a file; --engine {args.engine} fills a folder")
     given = [name for name in args.inputs if "://" not in name]
     filled = [path, *(Path(each) for each in paths_in(str(path)))]
     if _any_covers(given, filled) or path.resolve() in [Path(name).resolve() for name in given]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from critech.commands import bundle_signing
-from critech.commands.arguments import Parser
+from critech.commands.arguments import Parser, folder_argument
 
 if TYPE_CHECKING:
     from critech.bundle.signature import TrustedKey
@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     for command in (install, rollback):
         command.add_argument(
             "--dir",
-            type=Path,
+            type=folder_argument,
             metavar="DIR",
             default=_from_environment("CRITECH_BUNDLES_DIR"),
             required=not os.environ.get("CRITECH_BUNDLES_DIR"),

@@ -22,7 +22,7 @@ from critech.bundle.manifest import SIGNATURE
 from critech.bundle.pointer import is_folder_name, read_pointer, write_pointer
 from critech.bundle.reading import Bundle, read_bundle
 from critech.bundle.signature import TrustedKey
-from critech.errors import BundleError, InputError
+from critech.errors import BundleError, InputError, disk_errors
 from critech.installing.intake import Limits
 from critech.installing.sources import take_in
 from critech.syncing import sync_file, sync_folder
@@ -132,7 +132,7 @@ class BundlesDirectory:
     @contextmanager
     def _writing(self, create: bool = False) -> Iterator[None]:
         """Hold the directory's lock; a file system that cannot be written is an InputError."""
-        try:
+        with disk_errors(f"bundles directory {self.path}", "cannot be read or written"):
             if create:
                 self.path.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -141,9 +141,6 @@ class BundlesDirectory:
                 yield
             finally:
                 os.close(descriptor)
-        except OSError as error:
-            problem = f"cannot be read or written ({error.strerror})"
-            raise InputError(f"bundles directory {self.path}", problem) from None
 
 
 def _keep_signature(staged: Path, final: Path, replace: bool) -> None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from critech.bundle.pointer import is_folder_name
-from critech.errors import BundleError, InputError
+from critech.errors import BundleError, disk_errors
 
 MAX_FILES = 64
 PIECE = 1 << 20
@@ -81,15 +81,6 @@ class Intake:
         if parts[-1] in self._names:
             raise refusal("holds a name twice", "each name once", parts[-1])
         return parts[-1]
-
-
-@contextmanager
-def disk_errors(where: str, problem: str) -> Iterator[None]:
-    """Make an error of the disk an InputError about ``where``, not taken for another's."""
-    try:
-        yield
-    except OSError as error:
-        raise InputError(where, f"{problem} ({error.strerror})") from None
 
 
 def writing() -> AbstractContextManager[None]:

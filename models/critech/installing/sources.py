@@ -7,9 +7,9 @@ import stat
 from pathlib import Path
 
 from critech.bundle.manifest import MANIFEST
-from critech.errors import BundleError, CritechError
+from critech.errors import BundleError, CritechError, disk_errors
 from critech.installing.archives import unpack
-from critech.installing.intake import Intake, Limits, disk_errors, refusal
+from critech.installing.intake import Intake, Limits, refusal
 
 
 def take_in(source: Path, folder: Path, limits: Limits) -> None:

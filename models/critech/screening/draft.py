@@ -245,7 +245,7 @@ class Draft:
     def _unsettled(self) -> list[str]:
         """Return the reasons for which the filing as a whole cannot be settled."""
         codes = {warning.code for warning in self.warnings}
-        found = [code for code in UNREADABLE if code in codes]
+        found: list[str] = [code for code in UNREADABLE if code in codes]
         if self._tokens_total < COVERAGE_TOKENS and "short_text" not in found:
             found.append("short_text")
         if self.ipc.malformed:

@@ -142,4 +142,6 @@ def test_both_layouts_fit_their_schemas(classifier: Classifier) -> None:
         told = " ".join(code if field is None else f"{code}:{field}" for code, field in reasons)
         assert {f["verdict_reasons"] for f in mine} == {told}
     hinge = [f for f in flat if f["source"] == "b.csv"]
-    assert [(f["label"], f["score"], f["warnings"]) for f in hinge] == [(None, None, "")]
+    assert [(f["label"], f["score"], f["warnings"]) for f in hinge] == [
+        (None, None, "distribution_unknown")
+    ]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import shutil
 import stat
 import subprocess
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from bundle_edits import edit_manifest, variant
-from critech.bundle import MANIFEST, METRICS, read_bundle
+from critech.bundle import MANIFEST, METRICS, read_bundle, write_screening
 from critech.bundle.checking import check_bundle
 from critech.bundle.manifest import SIGNATURE
 from critech.bundle.signature import (
@@ -84,6 +86,41 @@ def test_a_manifest_changed_after_signing_is_refused(copy: Path, pair: tuple[Pat
     assert read_bundle(copy).version == "9.9"
     with pytest.raises(BundleError, match="does not hold"):
         read_bundle(copy, read_public_key(public))
+
+
+@pytest.mark.parametrize("manifest", [b"", b"{", b"[" * 99_999, b'{"format": 99}'])
+def test_nothing_is_read_that_is_not_signed(
+    copy: Path, pair: tuple[Path, Path], manifest: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The signature comes before manifest and files, however broken these are."""
+    key = read_public_key(pair[1])
+    sign_bundle(copy, pair[0], None, NOON)
+    (copy / MANIFEST).write_bytes(manifest)
+    (copy / METRICS).unlink()
+
+    def untouched(*_: object) -> NoReturn:
+        raise AssertionError("is read before the signature")
+
+    for module in ("reading", "checking"):
+        monkeypatch.setattr(f"critech.bundle.{module}.parse_manifest", untouched)
+    with pytest.raises(BundleError, match="minisig: does not hold"):
+        read_bundle(copy, key)
+    assert [one.part for one in check_bundle(copy, key).findings] == [SIGNATURE]
+    (copy / SIGNATURE).unlink()
+    with pytest.raises(BundleError, match="minisig: is missing"):
+        read_bundle(copy, key)
+
+
+def test_a_bundle_that_is_written_anew_is_not_signed(copy: Path, pair: tuple[Path, Path]) -> None:
+    key, screening = read_public_key(pair[1]), read_bundle(copy).screening
+    assert screening is not None
+    sign_bundle(copy, pair[0], None, NOON)
+    write_screening(copy, dataclasses.replace(screening, cutoff_rule="another rule"))
+    assert read_signed(copy) is None
+    with pytest.raises(BundleError, match="minisig: is missing"):
+        read_bundle(copy, key)
+    sign_bundle(copy, pair[0], None, NOON)
+    read_bundle(copy, key)
 
 
 def test_a_file_changed_after_signing_is_refused(copy: Path, pair: tuple[Path, Path]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import dataclasses
 import datetime as dt
 import itertools
 from collections import Counter
@@ -102,6 +103,17 @@ def test_a_result_depends_on_its_filing_alone(
         together = screener.screen(map(as_filing, cases), explain=False, as_of=as_of)
         for case, result in zip(cases, together.as_dict()["results"], strict=True):
             assert result == alone(case), case["id"]
+
+
+def test_a_section_too_short_to_tell_is_a_warning_and_not_a_verdict(screener: Screener) -> None:
+    short = Filing("A drawer hinge", "A hinge with a damper for a drawer that closes.")
+    longer = "A cabinet has a drawer, a rail and a hinge whose damper closes the drawer softly. "
+    both = dataclasses.replace(short, claims=longer * 3)
+    alone, beside = screener.screen([short, both], explain=False).results
+    for result in (alone, beside):
+        assert [warning.code for warning in result.warnings] == ["distribution_unknown"]
+    assert (alone.verdict, beside.verdict) == ("review", "no_indication")
+    assert [reason["code"] for reason in alone.as_dict()["reasons"]] == ["short_text"]
 
 
 def test_the_table_is_well_formed() -> None:

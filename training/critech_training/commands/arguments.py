@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from critech.errors import InputError
+from critech.errors import InputError, disk_errors
 from critech_training.corpus import CorpusError, Record, load_corpus
 
 
 def corpus_records(folder: Path, order: Sequence[str]) -> list[Record]:
     """Return the records of ``--corpus``. Raise InputError that names the file, line and field."""
     try:
-        return load_corpus(folder, order)
+        with disk_errors("--corpus", "cannot be read"):
+            return load_corpus(folder, order)
     except CorpusError as error:
         raise InputError("--corpus", str(error)) from None

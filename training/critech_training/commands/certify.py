@@ -12,11 +12,11 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from critech.bundle import write_screening
+from critech.bundle import Bundle, read_bundle, write_screening
 from critech.bundle.checking import check_bundle
 from critech.bundle.reading import locate
 from critech.classifier import Classifier
-from critech.commands.arguments import Parser
+from critech.commands.arguments import Parser, check_file
 from critech.digest import digest
 from critech.errors import InputError
 from critech.screening.model import Certificate, ScreeningModel
@@ -58,15 +58,12 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("--write", action="store_true", help="write the result into the bundle")
     parser.add_argument("--json", action="store_true", help="print the certificate as JSON")
     args = parser.parse_args(argv)
-    if not args.gold.is_file():
-        raise InputError("--gold", "is not a file")
+    check_file("--gold", args.gold)
     if args.write and not (args.population or "").strip():
         raise InputError("--population", "is needed with --write: say what texts these are")
     target = args.target_recall or 0.95
     folder = locate(args.bundle)
-    if args.write:  # what could not be written is not measured
-        check_bundle(folder).raise_first()
-    with Classifier.load(folder) as classifier:
+    with Classifier(_read_bundle(folder, args.write)) as classifier:
         model = classifier.bundle.screening
         if model is None:
             raise InputError("--bundle", "was trained without a screening model; train it again")
@@ -106,6 +103,16 @@ def run(argv: Sequence[str]) -> int:
         write_screening(folder, final)
         print("written into the bundle", file=sys.stderr)
     return 0
+
+
+def _read_bundle(folder: Path, to_be_written: bool) -> Bundle:
+    """Return the bundle in a folder. What could not be written is not measured."""
+    if not to_be_written:
+        return read_bundle(folder)
+    report = check_bundle(folder)
+    report.raise_first()
+    assert report.bundle is not None
+    return report.bundle
 
 
 def _read_pool(path: Path) -> list[GoldText]:

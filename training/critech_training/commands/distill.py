@@ -15,7 +15,7 @@ from critech.bundle import read_bundle
 from critech.cascade.certificate import positives_needed
 from critech.cascade.folder import write_tiers
 from critech.classifier import Classifier
-from critech.commands.arguments import Parser, count_argument
+from critech.commands.arguments import Parser, check_out_folder, count_argument
 from critech.digest import digest
 from critech.errors import InputError
 from critech_labels.taxonomy import label_order
@@ -33,8 +33,7 @@ def run(argv: Sequence[str]) -> int:
     args = _parser().parse_args(argv)
     if not args.population.strip():
         raise InputError("--population", "is empty: say what texts these are")
-    if args.out.exists() and not args.out.is_dir():
-        raise InputError("--out", "is not a folder")
+    check_out_folder("--out", args.out)
     torch.set_num_threads(1)  # the same bits, however many processors there are
     config = DistillConfig()
     mapping = FieldMapping.parse(args.field)

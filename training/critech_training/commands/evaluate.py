@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from critech.classifier import Classifier
-from critech.commands.arguments import Parser
+from critech.commands.arguments import Parser, check_file, check_out_folder
 from critech.errors import InputError
 from critech_labels import load_taxonomies
 from critech_labels.taxonomy import label_order
@@ -60,12 +60,11 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     args = parser.parse_args(argv)
-    if not args.gold.is_file():
-        raise InputError("--gold", "is not a file")
+    check_file("--gold", args.gold)
     if args.min_positives < 1:
         raise InputError("--min-positives", "must be 1 or more")
-    if args.report is not None and args.report.exists() and not args.report.is_dir():
-        raise InputError("--report", "is not a folder")
+    if args.report is not None:
+        check_out_folder("--report", args.report)
     baselines = None if args.baselines is None else _chosen_baselines(args.baselines)
     with Classifier.load(args.bundle) as classifier:
         texts = read_gold(args.gold, classifier.bundle.labels)
