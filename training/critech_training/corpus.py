@@ -13,8 +13,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-CORPUS_VERSION = "6"
-CORPUS_DIGEST = "sha256:f41e8ed3b480455c72b8d9d3265fa82b5bdef9be5e9eebf9cfa3b4fbfa56301f"
+CORPUS_VERSION = "7"
+CORPUS_DIGEST = "sha256:4f43fe9cf42a7b0ad9a55726706d4f26766eda49a3b66d59b647e0b3c544c1fc"
 HELD_OUT_PERCENT = 12
 REGISTERS = (
     "abstract", "claim", "description", "datasheet", "shop", "email", "tender", "project", "paper",

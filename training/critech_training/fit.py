@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from joblib import Parallel, delayed
 from scipy import sparse
 from scipy.optimize import minimize
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
@@ -30,15 +32,15 @@ Strengths = npt.NDArray[np.int8]
 
 @dataclass(frozen=True)
 class HeadConfig:
-    """Hyper-parameters of the heads, chosen on the held-out part of the corpus. A judged text
-    counts as ``judged_weight`` texts of the corpus (docs/decisions/0013)."""
+    """Hyper-parameters of the heads, chosen on the held-out part of the corpus
+    (docs/decisions/0020). A judged text counts as ``judged_weight`` texts of the corpus
+    (docs/decisions/0013)."""
 
     scale: float = 8.0
-    inverse_regularisation: float = 1.0
-    positive_weight: float = 3.0
-    lexical_weight: float = 1.5
-    min_document_count: int = 4
-    max_features: int = 24_000
+    dense_inverse_regularisation: float = 1.0
+    lexical_inverse_regularisation: float = 30.0
+    min_document_count: int = 2
+    max_features: int = 48_000
     min_positives: int = 2
     absent_margin: float = -9.0
     judged_weight: float = 4.0
@@ -119,26 +121,28 @@ def fit_heads(
     judged: JudgedTexts | None = None,
     known: Heads | None = None,
 ) -> Heads:
-    """Return one logistic regression per label over dense and lexical features.
+    """Return two logistic regressions per label, one over dense and one over lexical features,
+    whose margins add up.
 
-    Strength 1 is left out of a label's fit. A label with fewer than ``min_positives`` positives
-    gets a constant margin far below any other. Judged texts take part in the fit of the labels
-    that they are judged for, and in nothing else: not in vocabulary, document counts and centre,
-    from which a single text could be taken out again. ``known`` are heads fitted on the same texts
-    by the same configuration without judged ones: labels that nothing is judged of keep theirs.
+    The two never see each other: the encoder was tuned on the texts that heads are fitted on, so
+    that a joint fit would find nothing left for words to explain. Strength 1 is left out of a
+    label's fit. A label with fewer than ``min_positives`` positives gets a constant margin far
+    below any other. Judged texts take part in the fit of the labels
+    that they are judged for, and in nothing else: not in vocabulary, document counts, centre and
+    class weights, from which a single text could be taken out again. ``known`` are heads fitted on
+    the same texts by the same configuration without judged ones: labels that nothing is judged of
+    keep theirs.
     """
     vocabulary = fit_vocabulary(token_rows, config)
     center = vectors.mean(axis=0).astype(np.float32)
-
-    def features(some_vectors: FloatArray, some_rows: Sequence[Sequence[int]]) -> sparse.csr_matrix:
-        dense = sparse.csr_matrix((some_vectors - center) * np.float32(config.scale))
-        lexical = lexical_matrix(vocabulary, some_rows) * config.lexical_weight
-        return sparse.hstack([dense, lexical], format="csr")
-
-    X = features(vectors, token_rows)
+    dense = (vectors - center) * np.float32(config.scale)
+    lexical = lexical_matrix(vocabulary, token_rows)
     weights = np.ones(strengths.shape)
+    balance = _class_weights(strengths)
     if judged is not None and len(judged.strengths):
-        X = sparse.vstack([X, features(judged.vectors, judged.tokens)], format="csr")
+        dense = np.vstack([dense, (judged.vectors - center) * np.float32(config.scale)])
+        rows = lexical_matrix(vocabulary, judged.tokens)
+        lexical = sparse.vstack([lexical, rows], format="csr")
         added = judged_weights(strengths, judged.strengths, config.judged_weight)
         weights = np.vstack([weights, added])
         strengths = np.vstack([strengths, judged.strengths])
@@ -147,13 +151,52 @@ def fit_heads(
     if known is not None and judged is not None and _same_features(known, old):
         old = known
         chosen = np.flatnonzero((judged.strengths != ARGUABLE).any(axis=0)).tolist()
+    problems = [_Problem.of(strengths[:, j], weights[:, j], balance[j]) for j in chosen]
+    X_dense = sparse.csr_matrix(dense)
     # threads: processes would hand the features over by files, and liblinear runs without the lock;
     # one thread of BLAS for each: more of them round otherwise, and take five times as long
-    with threadpool_limits(limits=1, user_api="blas"):
-        columns = Parallel(n_jobs=n_jobs, prefer="threads")(
-            delayed(_fit_label)(X, strengths[:, j], weights[:, j], config) for j in chosen
+    with threadpool_limits(limits=1, user_api="blas"), warnings.catch_warnings():
+        # labels that words cannot part are left where the last round ends
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        by_vector = Parallel(n_jobs=n_jobs, prefer="threads")(
+            delayed(_fit_dense)(X_dense, problem, config) for problem in problems
         )
-    return _with_columns(old, dict(zip(chosen, columns, strict=True)), config)
+        # one after the other: the dual solver's random numbers are the whole process's
+        by_words = [_fit_lexical(lexical, problem, config) for problem in problems]
+    return _with_columns(old, dict(zip(chosen, zip(by_vector, by_words, strict=True), strict=True)))
+
+
+Fitted = tuple[npt.NDArray[np.float64], float]
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """The fit of one label: the rows used, whether each is positive, what each weighs, and the same
+    with either side of the corpus weighing half."""
+
+    rows: npt.NDArray[np.intp]
+    positive: npt.NDArray[np.int_]
+    weights: npt.NDArray[np.float64]
+    balanced: npt.NDArray[np.float64]
+
+    @classmethod
+    def of(
+        cls,
+        strengths: Strengths,
+        weights: npt.NDArray[np.float64],
+        balance: npt.NDArray[np.float64],
+    ) -> _Problem:
+        rows = np.flatnonzero(strengths != ARGUABLE)
+        positive = (strengths[rows] == POSITIVE).astype(int)
+        return cls(rows, positive, weights[rows], weights[rows] * balance[positive])
+
+
+def _class_weights(strengths: Strengths) -> npt.NDArray[np.float64]:
+    """Return per label what a negative and a positive weigh, [n_labels, 2], so that either side
+    weighs half of the label's texts."""
+    sides = np.stack([(strengths == side).sum(axis=0) for side in (0, POSITIVE)], axis=1)
+    each: npt.NDArray[np.float64] = sides.sum(axis=1, keepdims=True) / (2.0 * np.maximum(sides, 1))
+    return each
 
 
 def _no_heads(
@@ -169,16 +212,13 @@ def _no_heads(
     )
 
 
-def _with_columns(
-    heads: Heads, columns: Mapping[int, tuple[npt.NDArray[np.float64], float]], config: HeadConfig
-) -> Heads:
+def _with_columns(heads: Heads, columns: Mapping[int, tuple[Fitted, Fitted]]) -> Heads:
     """Return heads with other coefficients and intercepts for some labels, lexical ones in the
     precision they are stored in."""
     dense, lexical, intercept = heads.dense.copy(), heads.lexical.copy(), heads.intercept.copy()
-    n_dense = dense.shape[1]
-    for j, (coefficients, bias) in columns.items():
-        dense[j], intercept[j] = coefficients[:n_dense], bias
-        lexical[:, j] = (coefficients[n_dense:] * config.lexical_weight).astype(np.float16)
+    for j, (by_vector, by_words) in columns.items():
+        dense[j], lexical[:, j] = by_vector[0], by_words[0].astype(np.float16)
+        intercept[j] = by_vector[1] + by_words[1]
     return replace(heads, dense=dense, lexical=lexical, intercept=intercept)
 
 
@@ -190,23 +230,35 @@ def _same_features(one: Heads, other: Heads) -> bool:
     )
 
 
-def _fit_label(
-    X: sparse.csr_matrix,
-    strengths: Strengths,
-    weights: npt.NDArray[np.float64],
-    config: HeadConfig,
-) -> tuple[npt.NDArray[np.float64], float]:
-    usable = np.flatnonzero(strengths != ARGUABLE)
-    y = (strengths[usable] == POSITIVE).astype(int)
-    if y.sum() < config.min_positives:
+def _fit_dense(X: sparse.csr_matrix, problem: _Problem, config: HeadConfig) -> Fitted:
+    if problem.positive.sum() < config.min_positives:
         return np.zeros(X.shape[1]), config.absent_margin
     model = LogisticRegression(
-        C=config.inverse_regularisation,
-        class_weight={0: 1.0, 1: config.positive_weight},
+        C=config.dense_inverse_regularisation, solver="liblinear", random_state=0, max_iter=500
+    )
+    return _fitted(model, X[problem.rows], problem.positive, problem.weights)
+
+
+def _fit_lexical(X: sparse.csr_matrix, problem: _Problem, config: HeadConfig) -> Fitted:
+    if problem.positive.sum() < config.min_positives:
+        return np.zeros(X.shape[1]), 0.0
+    model = LogisticRegression(
+        C=config.lexical_inverse_regularisation,
         solver="liblinear",
+        dual=True,
         random_state=0,
         max_iter=500,
-    ).fit(X[usable], y, weights[usable])
+    )
+    return _fitted(model, X[problem.rows], problem.positive, problem.balanced)
+
+
+def _fitted(
+    model: LogisticRegression,
+    X: sparse.csr_matrix,
+    positive: npt.NDArray[np.int_],
+    weights: npt.NDArray[np.float64],
+) -> Fitted:
+    model.fit(X, positive, weights)
     return model.coef_[0], float(model.intercept_[0])
 
 

@@ -23,10 +23,10 @@ Not a determination of any legal status. The absence of a label is not clearance
 
 Encoder: {base}, its upper layers fine-tuned{teacher}, exported to ONNX
 ({stored}).
-Heads: one logistic regression per label over the dense vector and TF-IDF of tokens. Scores: Platt
-scaling per label and language on texts that neither encoder nor heads were fitted on, negatives
-weighted to stated base rates: scores are meant for a stream of texts of which a label fits, on
-average, this share: {base_rates}.
+Heads: two logistic regressions per label, one over the dense vector and one over TF-IDF of tokens,
+fitted apart, their margins added. Scores: Platt scaling per label and language on texts that
+neither encoder nor heads were fitted on, negatives weighted to stated base rates: scores are meant
+for a stream of texts of which a label fits, on average, this share: {base_rates}.
 
 ## Data
 

@@ -63,7 +63,7 @@ class TrainConfig(FitConfig):
     """Everything that decides a bundle besides corpus and code."""
 
     name: str = "default"
-    version: str = "0.4.1"
+    version: str = "0.5.0"
     base: str = PACKED_BASE
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
 
