@@ -20,7 +20,6 @@ from tokenizers import Tokenizer
 from tokenizers.processors import TemplateProcessing
 
 from critech.bundle import Bundle
-from critech_training.token_table import unpacked
 
 Arrays = dict[str, npt.NDArray[Any]]
 N_HEADS = 12
@@ -111,7 +110,7 @@ def _state(model: onnx.ModelProto) -> Arrays:
         if node.op_type == "MatMulInteger"
     ]
     state = {
-        "embeddings.word_embeddings.weight": unpacked(found["word_blocks"], arrays["word_scales"]),
+        "embeddings.word_embeddings.weight": _unpacked(found["word_blocks"], arrays["word_scales"]),
         "embeddings.position_embeddings.weight": arrays["embeddings.position_embeddings.weight"],
         "embeddings.token_type_embeddings.weight": _token_types(model, arrays),
         "embeddings.LayerNorm.weight": arrays["embeddings.LayerNorm.weight"],
@@ -128,6 +127,17 @@ def _state(model: onnx.ModelProto) -> Arrays:
             if name.startswith(old)
         }
     return {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in state.items()}
+
+
+def _unpacked(blocks: onnx.TensorProto, scales: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Return signed 4-bit values, the lower half of a byte first, times the scales of their blocks,
+    float32 [n_tokens, hidden]."""
+    packed = np.frombuffer(blocks.raw_data, dtype=np.uint8)
+    halves = np.stack([packed & 15, packed >> 4], axis=-1).astype(np.int8)
+    values = np.where(halves > 7, halves - 16, halves).reshape(tuple(blocks.dims))
+    return np.asarray(
+        values * np.repeat(scales, values.shape[1] // scales.shape[1], axis=1), np.float32
+    )
 
 
 def _multiplied_out(arrays: Arrays, name: str) -> npt.NDArray[np.float32]:

@@ -20,6 +20,7 @@ EXIT_OK, EXIT_INPUT, EXIT_USAGE, EXIT_BUNDLE = 0, 1, 2, 3
 COMMANDS = {
     "classify": ("critech.commands.classify", "classify a text, a file or standard input"),
     "batch": ("critech.commands.batch", "classify document dumps of any size, resumable"),
+    "certify-fast": ("critech.commands.certify_fast", "certify batch --fast on a sample of texts"),
     "screen": ("critech.commands.screen", "screen patent filings against the 25 fields"),
     "serve": ("critech_service.command", "serve the HTTP API"),
     "keys": ("critech_service.keys_command", "create, list and revoke API keys"),
@@ -28,10 +29,6 @@ COMMANDS = {
     "feedback": ("critech.commands.feedback", "collect reviewers' corrections"),
     "labels": ("critech.commands.labels", "list, show, check and export the taxonomies"),
     "train": ("critech_training.commands.train", "train a bundle from the corpus"),
-    "distill": (
-        "critech_training.commands.distill",
-        "teach and certify a student for batch --fast",
-    ),
     "corpus": ("critech_training.commands.corpus", "check and count a training corpus"),
     "evaluate": ("critech_training.commands.evaluate", "evaluate a bundle on a labelled file"),
     "certify": (

@@ -112,11 +112,6 @@ class OnnxEncoder:
             expected = f"{self.config.dimension} finite numbers"
             raise BundleError("encoder", "gives another vector", expected, vector.shape)
 
-    @property
-    def n_tokens(self) -> int:
-        """Number of token ids, one above the highest."""
-        return int(self._tokenizer.get_vocab_size(with_added_tokens=True))
-
     def token_ids(self, text: str) -> list[int]:
         """Return the token ids of a text, unframed and uncut."""
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids

@@ -6,6 +6,7 @@ documents, so a score is the same bits wherever it is computed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,11 +33,17 @@ class Heads:
     def margins(self, vector: FloatArray, token_ids: tuple[int, ...]) -> FloatArray:
         """Return raw margins float32 [n_labels]; they never leave the core."""
         features = (vector - self.center) * np.float32(self.scale)
-        margins = np.einsum("ij,j->i", self.dense, features) + self.intercept
+        dense = np.einsum("ij,j->i", self.dense, features) + self.intercept
+        return np.asarray(dense + self._lexical_margins(token_ids), dtype=np.float32)
+
+    def word_margins(self, token_ids: Sequence[int]) -> FloatArray:
+        """Return the raw margins of a dense part of zero, float32 [n_labels]."""
+        return np.asarray(self.intercept + self._lexical_margins(token_ids), dtype=np.float32)
+
+    def _lexical_margins(self, token_ids: Sequence[int]) -> FloatArray:
         index, weights = self.vocabulary.transform(token_ids)
-        if len(index):
-            margins = margins + np.einsum("i,ij->j", weights, self.lexical[index])
-        return np.asarray(margins, dtype=np.float32)
+        found: FloatArray = np.einsum("i,ij->j", weights, self.lexical[index])
+        return found
 
 
 @dataclass(frozen=True)

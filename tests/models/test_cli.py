@@ -295,7 +295,7 @@ def test_a_path_of_a_bundle_too_long_for_any_is_told(
         (["evaluate", "--gold", "{rows}", "--report"], "--report: cannot be written"),
         (["certify", "--gold"], "--gold: cannot be read"),
         (["corpus", "--corpus"], "--corpus: cannot be read"),
-        (["distill", "{rows}", "--population", "rows", "--out"], "--out: cannot be written"),
+        (["certify-fast", "{rows}", "--out"], "--out: cannot be written"),
         (["batch", "{rows}", "--format", "jsonl", "-o"], "--output: cannot be written"),
         (["batch", "{rows}", "-o", "{rows}.jsonl", "--report"], "--report: cannot be written"),
         (["audit", "override", "--record", "1", "--verdict", "refer", "--reason-code", "c",

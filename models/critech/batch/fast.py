@@ -1,43 +1,44 @@
-"""``--fast``: a student with its certificate, made ready for the records of a run."""
+"""``--fast``: words with their certificate, made ready for the records of a run."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from critech.batch.rows import First, RowOptions
-from critech.batch.tiered import student_row
+from critech.batch.tiered import words_row
 from critech.cascade.certificate import Certificate, Entry, positives_needed
-from critech.cascade.folder import CERTIFICATE, Tiers, need_certificates, read_tiers
-from critech.cascade.judging import Judge
+from critech.cascade.certificate_file import read_certificate
+from critech.cascade.words import Words
 from critech.classifier import Classifier
-from critech.digest import digest
 from critech.errors import InputError
 
 
-def load_tiers(classifier: Classifier, folder: Path, options: RowOptions) -> Tiers:
-    """Return the student in a folder. Raise InputError when it is not this bundle's, when it has
-    no certificate for a taxonomy asked for, and for screening, which looks below ``possible``."""
+def load_certificate(classifier: Classifier, path: Path, options: RowOptions) -> Certificate:
+    """Return the certificate in a file. Raise InputError when it is not this bundle's, when it has
+    no cut-off for a taxonomy asked for, and for screening, which looks below ``possible``."""
     if options.screen:
         raise InputError("--fast", "does not go with --screen, which looks below `possible`")
-    bundle = classifier.bundle
-    tiers = read_tiers(
-        folder, bundle.model_digest, classifier.scorer.encoder.n_tokens, len(bundle.taxonomies)
+    asked = options.taxonomies or tuple(one.id for one in classifier.bundle.taxonomies)
+    return read_certificate(path, classifier.bundle.model_digest, asked)
+
+
+def first_of(classifier: Classifier, certificate: Certificate, options: RowOptions) -> First:
+    """Return what is asked about each record before the full model is. A certificate that lacks a
+    taxonomy asked for leaves every record to the full model."""
+    wanted = options.taxonomies
+    cutoffs = np.array(
+        [
+            _cutoff(certificate, one.id) if wanted is None or one.id in wanted else math.inf
+            for one in classifier.bundle.taxonomies
+        ],
+        dtype=np.float32,
     )
-    need_certificates(tiers, _asked(classifier, options))
-    return tiers
-
-
-def first_of(classifier: Classifier, tiers: Tiers, options: RowOptions) -> First:
-    """Return what is asked about each record before the full model is."""
-    judge = Judge(classifier.scorer, tiers, _asked(classifier, options))
-    return partial(student_row, classifier, judge, options.taxonomies)
-
-
-def digest_in(folder: Path) -> str:
-    """Return the digest of a folder's certificate, which names the student's, too."""
-    return digest((folder / CERTIFICATE).read_bytes())
+    return partial(words_row, classifier, Words(classifier.scorer), cutoffs, wanted)
 
 
 def certificate_lines(
@@ -64,5 +65,6 @@ def _in_words(entry: Entry, certificate: Certificate) -> str:
     )
 
 
-def _asked(classifier: Classifier, options: RowOptions) -> tuple[str, ...]:
-    return options.taxonomies or tuple(one.id for one in classifier.bundle.taxonomies)
+def _cutoff(certificate: Certificate, taxonomy: str) -> float:
+    found = certificate.cutoff(taxonomy)
+    return -math.inf if found is None else found

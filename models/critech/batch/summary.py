@@ -31,7 +31,7 @@ def _counts(tally: Tally, seconds: float, done_now: int) -> Iterator[str]:
     flagged = f"{tally.flagged} ({share(tally.flagged, tally.rows)})"
     yield f"flagged, a label possible or better: {flagged}"
     if (spared := tally.rows - tally.tiers[FULL]) > 0:
-        yield f"decided by the student: {spared} ({share(spared, tally.rows)})"
+        yield f"decided by words alone: {spared} ({share(spared, tally.rows)})"
     yield "languages: " + _list(tally.languages.most_common())
     if tally.verdicts:
         found = _list(tally.verdicts.most_common())

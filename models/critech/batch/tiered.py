@@ -1,33 +1,39 @@
-"""Rows of records in which the student finds nothing."""
+"""Rows of records that surely have nothing, by their words."""
 
 from __future__ import annotations
 
 from critech.batch.records import Record
 from critech.batch.rows import Row, document_of, row_of
-from critech.cascade.judging import Judge
+from critech.cascade.words import Words
 from critech.classifier import Classifier, checked_passage
+from critech.heads import FloatArray
 from critech.results import DocumentResult, TaxonomyResult
 
-STUDENT = "student"
+WORDS = "words"
 
 
-def student_row(
-    classifier: Classifier, judge: Judge, taxonomies: tuple[str, ...] | None, record: Record
+def words_row(
+    classifier: Classifier,
+    words: Words,
+    cutoffs: FloatArray,
+    taxonomies: tuple[str, ...] | None,
+    record: Record,
 ) -> Row | None:
-    """Return the row of a record that surely has nothing, None where the full model has to look.
+    """Return the row of a record that surely has nothing, None where the full model has to look:
+    where words do not decide, or a cut-off [n_taxonomies] is reached.
 
-    It has the keys of ``classify_records``, with ``tier`` ``student`` throughout and no label: the
-    student gives no scores.
+    It has the keys of ``classify_records``, with ``tier`` ``words`` throughout and no label: words
+    alone give no scores.
     """
     document = document_of(record)
-    nothing = judge.judge(checked_passage(document, 0).text(), document.language)
-    if nothing is None:
+    reading = words.read(checked_passage(document, 0).text(), document.language)
+    if reading is None or bool((reading.excess >= cutoffs).any()):
         return None
     result = DocumentResult(
         id=record.id,
-        language=nothing.language,
-        tokens_seen=nothing.tokens,
-        tokens_total=nothing.tokens,
+        language=reading.language,
+        tokens_seen=reading.tokens,
+        tokens_total=reading.tokens,
         warnings=(),
         taxonomies=tuple(
             TaxonomyResult(one.id, one.version, ())
@@ -35,4 +41,4 @@ def student_row(
             if taxonomies is None or one.id in taxonomies
         ),
     )
-    return row_of(record, result, classifier.model, STUDENT)
+    return row_of(record, result, classifier.model, WORDS)

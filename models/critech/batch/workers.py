@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Protocol
 
 from critech.batch.errors import BatchError
-from critech.batch.fast import digest_in, first_of, load_tiers
+from critech.batch.fast import first_of
 from critech.batch.records import Record, Rejected
 from critech.batch.rows import First, Row, RowOptions, classify_each
 from critech.batch.stopping import SIGNALS
+from critech.cascade.certificate import Certificate
 from critech.classifier import Classifier
 
 Timed = tuple[Row | Rejected, float]
@@ -73,11 +74,11 @@ class ProcessWorkers:
         digest: str,
         options: RowOptions,
         processes: int,
-        fast: Path | None = None,
+        certificate: Certificate | None = None,
     ) -> None:
         self.lanes = processes
         self.options = options
-        self._source = _Source(bundle, digest, fast, None if fast is None else digest_in(fast))
+        self._source = _Source(bundle, digest, certificate)
         self._pool = ProcessPoolExecutor(
             processes,
             _Spawning(),
@@ -111,12 +112,11 @@ def timed(
 
 @dataclass(frozen=True)
 class _Source:
-    """Where a process finds the bundle and, in two tiers, the student, and what they must be."""
+    """Where a process finds the bundle, what it must be, and, in two tiers, the certificate."""
 
     bundle: Path | None
     digest: str
-    fast: Path | None
-    certificate: str | None
+    certificate: Certificate | None
 
 
 class _Worker(SpawnProcess):
@@ -157,12 +157,9 @@ def _loaded(source: _Source) -> Classifier:
 
 @cache
 def _first(source: _Source, options: RowOptions) -> First | None:
-    if source.fast is None:
+    if source.certificate is None:
         return None
-    if digest_in(source.fast) != source.certificate:
-        raise BatchError("the student was exchanged while the run was at work")
-    classifier = _loaded(source)
-    return first_of(classifier, load_tiers(classifier, source.fast, options), options)
+    return first_of(_loaded(source), source.certificate, options)
 
 
 def _in_process(source: _Source, records: Sequence[Record], options: RowOptions) -> list[Timed]:

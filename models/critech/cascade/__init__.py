@@ -1,1 +1,1 @@
-"""Two tiers: a small student decides what is certain, the full model all the rest."""
+"""Two tiers: words alone decide what they surely can, the full model all the rest."""

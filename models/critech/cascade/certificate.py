@@ -1,12 +1,13 @@
-"""What the student may decide: a cut-off per taxonomy, and what was shown about it.
+"""What words alone may decide: a cut-off per taxonomy, and what was shown about it.
 
 The truth that a certificate is about is the full model: for how many of the texts in which it
-finds something the student lets it look. So any unlabelled texts make a certificate, such as a
+finds something the words let it look. So any unlabelled texts make a certificate, such as a
 sample of the very dump, and it holds for texts like them.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -15,24 +16,30 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from critech.digest import digest
 from critech.screening.model import lower_bound
 
+FORMAT = 1
+"""Format of the file; one more whenever ``Words.read`` gives another excess for the same bundle."""
 TARGET = 0.99
 CONFIDENCE = 0.95
-# cut-offs as log-odds, fixed before any text is seen
+# Cut-offs of the excess (``Reading``), fixed before any text is seen. That of texts lies between
+# -10 and 8, in English and in Japanese.
 GRID = tuple(round(-12.0 + 0.1 * step, 1) for step in range(181))
+MAX_TEXTS = 1_000_000
+MAX_ENTRIES = 32
 
 FloatArray = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One taxonomy's cut-off: below it the student says that a text has nothing.
+    """One taxonomy's cut-off: a text with an excess below it has nothing, by its words.
 
     Of ``n`` texts in which the full model has a label ``possible`` or better, ``kept`` are at the
     cut-off or above. ``lower_bound`` is the exact one-sided Clopper-Pearson bound of that share.
-    ``passed`` of all ``n_texts`` go on to the full model. ``cutoff`` is None, and the student
-    decides nothing, where no cut-off could be shown to reach the target.
+    ``passed`` of all ``n_texts`` go on to the full model. ``cutoff`` is None, and words decide
+    nothing, where no cut-off could be shown to reach the target.
     """
 
     taxonomy: str
@@ -46,39 +53,47 @@ class Entry:
 
 @dataclass(frozen=True)
 class Certificate:
-    """Cut-offs of all taxonomies, and what they were made on. ``model_digest`` is that of the full
-    model's files, ``student_digest`` that of the student; ``population`` says in words what the
-    texts were, ``calibration_digest`` is their SHA-256."""
+    """Cut-offs of all taxonomies, and what they were made on. ``model_digest`` is that of the
+    model's files; ``population`` says in words what the texts were, ``calibration_digest`` is
+    their SHA-256."""
 
     entries: tuple[Entry, ...]
     model_digest: str
-    student_digest: str
     population: str
     calibration_digest: str
     target: float = TARGET
     confidence: float = CONFIDENCE
+    format: int = FORMAT
 
-    def of(self, taxonomy: str) -> Entry | None:
-        """Return the entry of a taxonomy with a cut-off, or None."""
-        return next(
-            (e for e in self.entries if e.taxonomy == taxonomy and e.cutoff is not None), None
-        )
+    def cutoff(self, taxonomy: str) -> float | None:
+        """Return the cut-off of a taxonomy, None where it has none."""
+        return next((e.cutoff for e in self.entries if e.taxonomy == taxonomy), None)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the JSON form."""
-        return asdict(self)
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the file, as ``sha256:<hex>``."""
+        return digest(self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """Return the file: JSON in UTF-8."""
+        return (json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n").encode()
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> Certificate:
         """Return the certificate of a JSON form. Raise KeyError, TypeError or ValueError where it
-        is none, claims less than this module certifies, or has a bound that its own counts do not
-        give."""
+        is none, is of another format, claims less than this module certifies, or has a bound that
+        its own counts do not give."""
         found = cls(**{**raw, "entries": tuple(Entry(**entry) for entry in raw["entries"])})
+        if found.format != FORMAT:
+            raise ValueError("format")
+        if not (_is_words(found.population) and _is_words(found.calibration_digest)):
+            raise ValueError("texts")
         if not (TARGET <= found.target < 1 and CONFIDENCE <= found.confidence < 1):
             raise ValueError("target")
+        if not len({e.taxonomy for e in found.entries}) == len(found.entries) <= MAX_ENTRIES:
+            raise ValueError("entries")
         for entry in found.entries:
-            if entry.cutoff is not None:
-                _check(entry, found.target, found.confidence)
+            _check(entry, found.target, found.confidence)
         return found
 
 
@@ -89,56 +104,70 @@ def positives_needed(target: float = TARGET, confidence: float = CONFIDENCE) -> 
 
 def certify(
     taxonomies: Sequence[str],
-    logits: FloatArray,
+    excess: FloatArray,
     has_any: npt.NDArray[np.bool_],
     target: float = TARGET,
     confidence: float = CONFIDENCE,
 ) -> tuple[Entry, ...]:
-    """Return an entry for each taxonomy, from the student's log-odds [n_texts, n_taxonomies] and
-    whether the full model found something, of the same shape.
+    """Return an entry for each taxonomy, from the excess by words float32 [n_texts, n_taxonomies],
+    infinite where words never decide, and whether the full model found something, of that shape.
 
     Cut-offs of a fixed grid are tested from the lowest up, each at full level, and the last one
     before the first failure is taken: fixed-sequence testing, which keeps the level although the
     cut-off is chosen on the same texts.
     """
     return tuple(
-        _entry(name, logits[:, j], has_any[:, j], target, confidence)
+        _entry(name, excess[:, j], has_any[:, j], target, confidence)
         for j, name in enumerate(taxonomies)
     )
 
 
 def _entry(
     name: str,
-    logits: FloatArray,
+    excess: FloatArray,
     has_any: npt.NDArray[np.bool_],
     target: float,
     confidence: float,
 ) -> Entry:
-    positives = logits[has_any]
+    positives = excess[has_any]
     n = len(positives)
     best: float | None = None
     for cutoff in GRID:
-        if lower_bound(int((positives >= cutoff).sum()), n, confidence) < target:
+        if lower_bound(_reaching(positives, cutoff), n, confidence) < target:
             break
         best = cutoff
     at = -math.inf if best is None else best
-    kept = int((positives >= at).sum())
+    kept = _reaching(positives, at)
     return Entry(
         taxonomy=name,
         cutoff=best,
         kept=kept,
         n=n,
         lower_bound=lower_bound(kept, n, confidence),
-        passed=int((logits >= at).sum()),
-        n_texts=len(logits),
+        passed=_reaching(excess, at),
+        n_texts=len(excess),
     )
 
 
+def _reaching(excess: FloatArray, cutoff: float) -> int:
+    return int((excess >= np.float32(cutoff)).sum())
+
+
 def _check(entry: Entry, target: float, confidence: float) -> None:
-    if entry.cutoff is None or not math.isfinite(entry.cutoff):
-        raise ValueError("cutoff")
-    if not 0 < entry.kept <= entry.n:
+    counts = (entry.kept, entry.n, entry.passed, entry.n_texts)
+    if not _is_words(entry.taxonomy) or any(type(one) is not int for one in counts):
+        raise TypeError("entry")
+    if not (0 <= entry.kept <= entry.n <= entry.n_texts <= MAX_TEXTS):
+        raise ValueError("counts")
+    if not (entry.kept <= entry.passed <= entry.n_texts and entry.kept >= target * entry.n):
         raise ValueError("counts")
     bound = lower_bound(entry.kept, entry.n, confidence)
-    if bound < target or abs(bound - entry.lower_bound) > 1e-6:
+    if abs(bound - entry.lower_bound) > 1e-6:
         raise ValueError("bound")
+    if entry.cutoff is not None and (entry.cutoff not in GRID or bound < target):
+        raise ValueError("cutoff")
+
+
+def _is_words(value: object) -> bool:
+    """Return whether a value is text that can be shown as it is."""
+    return isinstance(value, str) and value.isprintable()

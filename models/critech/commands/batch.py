@@ -23,7 +23,7 @@ from critech.batch.errors import (
     TooManyErrorsError,
     WorkerError,
 )
-from critech.batch.fast import certificate_lines, digest_in, first_of, load_tiers
+from critech.batch.fast import certificate_lines, first_of, load_certificate
 from critech.batch.formats import Layout, format_of, output_format
 from critech.batch.progress import Progress, duration, progress_for
 from critech.batch.reading import FieldMapping, Plan, plan, read
@@ -33,7 +33,7 @@ from critech.batch.run import Job, Run
 from critech.batch.stopping import stop_on_signals
 from critech.batch.summary import summary
 from critech.batch.workers import ProcessWorkers, ThreadWorkers, Workers
-from critech.cascade.folder import Tiers
+from critech.cascade.certificate import Certificate
 from critech.classifier import Classifier
 from critech.commands.batch_arguments import MEMORY_MB, SHARD_ROWS, batch_parser
 from critech.commands.batch_engine import check_engine, run_engine
@@ -74,15 +74,17 @@ def _run_here(args: argparse.Namespace) -> int:
 def _classify(args: argparse.Namespace, planned: Plan, classifier: Classifier) -> int:
     options = _options(args, args.layout)
     check_options(classifier, options)
-    tiers = None if args.fast is None else load_tiers(classifier, args.fast, options)
-    if tiers is not None and not args.quiet:
-        for line in certificate_lines(tiers.certificate, options.taxonomies):
+    fast = None if args.fast is None else load_certificate(classifier, args.fast, options)
+    if fast is not None and not args.quiet:
+        for line in certificate_lines(fast, options.taxonomies):
             print(line, file=sys.stderr)
-    job = _job(args, _settings(args, planned, options, classifier), classifier)
+    settings = _settings(args, planned, options, classifier)
+    settings["fast"] = None if fast is None else fast.digest
+    job = _job(args, settings, classifier)
     countable = not args.quiet and not any("://" in name or name == "-" for name in args.inputs)
     with (
         Counting(lambda: read(**_source(args))) if countable else nullcontext() as counting,
-        closing(_workers(args, classifier, options, tiers)) as workers,
+        closing(_workers(args, classifier, options, fast)) as workers,
         stop_on_signals() as stop,
     ):
         total = (lambda: None) if counting is None else counting.total
@@ -134,7 +136,6 @@ def _settings(
         "top-k": options.top_k,
         "min-score": options.min_score,
         "screen": options.screen,
-        "fast": None if args.fast is None else digest_in(args.fast),
     }
 
 
@@ -154,12 +155,15 @@ def _job(args: argparse.Namespace, settings: Mapping[str, Any], classifier: Clas
 
 
 def _workers(
-    args: argparse.Namespace, classifier: Classifier, options: RowOptions, tiers: Tiers | None
+    args: argparse.Namespace,
+    classifier: Classifier,
+    options: RowOptions,
+    fast: Certificate | None,
 ) -> Workers:
     if args.processes:
         digest = classifier.model.digest
-        return ProcessWorkers(args.bundle, digest, options, args.processes, args.fast)
-    first = None if tiers is None else first_of(classifier.on(map), tiers, options)
+        return ProcessWorkers(args.bundle, digest, options, args.processes, fast)
+    first = None if fast is None else first_of(classifier.on(map), fast, options)
     return ThreadWorkers(classifier, options, args.threads or os.cpu_count() or 1, first)
 
 

@@ -97,9 +97,9 @@ def _add_result(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--fast",
         type=Path,
-        metavar="DIR",
-        help="a student of the bundle (critech distill) tells the texts that surely have nothing; "
-        "the full model looks at the rest",
+        metavar="FILE",
+        help="certificate of critech certify-fast: words alone tell the texts that surely have "
+        "nothing, the full model looks at the rest",
     )
     group.add_argument(
         "--bundle", metavar="DIR", help="bundle folder; for --engine also its address"

@@ -86,6 +86,7 @@ CASES: dict[str, list[Case] | None] = {
         case("dump.jsonl -o parts --engine ray --field text=WORD"),
         case("dump.jsonl -o text.txt --engine ray"),
         case("dump.jsonl -o made.jsonl --fast WORD"),
+        case("dump.jsonl -o made.jsonl --fast odd.jsonl"),
     ],
     "classify": [
         case("TEXT --title TEXT --ipc WORD", 0, shows=True),  # the symbol that cannot be read
@@ -143,10 +144,12 @@ CASES: dict[str, list[Case] | None] = {
         case("--extra corrections-odd.jsonl --out out"),
         case("--epochs WORD", 2),
     ],
-    "distill": [
-        case("dump.jsonl --out out --population WORD"),
-        case("dump.jsonl --out out --population TEXT --field WORD"),
-        case("dump.jsonl --out out --population TEXT --limit WORD", 2),
+    "certify-fast": [
+        case("dump.jsonl --out fast.json --population WORD"),
+        case("dump.jsonl --out fast.json --population TEXT --field WORD"),
+        case("dump.jsonl --out fast.json --population TEXT --limit WORD", 2),
+        case("gold-cut.jsonl --out fast.json"),
+        case("dump.jsonl --out dump.jsonl --population TEXT"),
     ],
     "bundle verify": [
         case("odd-bundle", 3),
