@@ -76,6 +76,7 @@ def setfit(
             max_steps=SETFIT_STEPS,
             seed=0,
             report_to="none",
+            logging_strategy="no",  # its log would go to standard output
             save_strategy="no",
         )
         dataset = Dataset.from_dict({"text": texts, "label": y[:, used].tolist()})
