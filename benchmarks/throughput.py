@@ -117,6 +117,8 @@ def main() -> None:
     )  # fmt: skip
     assert server.stderr is not None
     port = next(int(m[1]) for line in server.stderr if (m := re.search(r":(\d+) ", line)))
+    # its log of requests would fill the pipe and stop it
+    threading.Thread(target=server.stderr.read, daemon=True).start()
     pool = ThreadPoolExecutor(args.threads)
     documents = [Document(text) for text in texts]
     arrangements: dict[str, Callable[[], object]] = {
