@@ -17,19 +17,20 @@ import gzip
 import http.client
 import json
 import os
-import re
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from critech import Classifier, Document
 from critech.text import compose_document
+from harness.processes import answers, running
 
 CONCURRENCY = 8
 
@@ -110,21 +111,9 @@ def main() -> None:
     inputs = [encoder.framed(ids) for ids in token_rows]
     n_tokens = statistics.mean(len(ids) for ids in token_rows)
     baseline = sentence_transformer(classifier)
-    server = subprocess.Popen(
-        [sys.executable, "-m", "critech.cli", "serve", "--port", "0", "--threads",
-         str(args.threads)],
-        stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert server.stderr is not None
-    port = next(int(m[1]) for line in server.stderr if (m := re.search(r":(\d+) ", line)))
-    # its log of requests would fill the pipe and stop it
-    threading.Thread(target=server.stderr.read, daemon=True).start()
     pool = ThreadPoolExecutor(args.threads)
     documents = [Document(text) for text in texts]
     arrangements: dict[str, Callable[[], object]] = {
-        f"critech over HTTP, concurrency {CONCURRENCY}": lambda: over_http(
-            texts, ("127.0.0.1", port)
-        ),
         "critech in process": lambda: classifier.classify(documents),
         "bare onnxruntime, same model": lambda: list(pool.map(encoder.run, inputs)),
     }
@@ -132,17 +121,16 @@ def main() -> None:
         arrangements["sentence-transformers, fp32"] = lambda: baseline.encode(  # type: ignore[attr-defined]
             texts, batch_size=16, show_progress_bar=False
         )
-    best = dict.fromkeys(arrangements, 0.0)
-    try:
+    serve = [sys.executable, "-m", "critech.cli", "serve", "--port", "{port}", "--threads"]
+    with closing(classifier), running([*serve, str(args.threads)], answers("/readyz")) as server:
+        over = partial(over_http, texts, ("127.0.0.1", server.port))
+        arrangements = {f"critech over HTTP, concurrency {CONCURRENCY}": over, **arrangements}
+        best = dict.fromkeys(arrangements, 0.0)
         for _ in range(args.rounds):
             for name, run in arrangements.items():
                 started = time.perf_counter()
                 run()
                 best[name] = max(best[name], len(texts) / (time.perf_counter() - started))
-    finally:
-        server.terminate()
-        server.wait()
-        classifier.close()
     bare = best["bare onnxruntime, same model"]
     print(
         f"{len(texts)} documents, {n_tokens:.0f} tokens on average, {args.threads} threads, "

@@ -259,6 +259,13 @@ def test_an_error_of_the_system_is_told_in_its_words_alone(
     assert capsys.readouterr().err == f"critech: unexpected {said}\n"
 
 
+def with_rows(command: list[str], folder: Path) -> list[str]:
+    """Return a command with the path of a labelled text for ``{rows}``."""
+    rows = folder / "rows.jsonl"
+    rows.write_text('{"id": "1", "text": "A torpedo tube door.", "labels": {}}\n')
+    return [part.replace("{rows}", str(rows)) for part in command]
+
+
 @pytest.mark.parametrize("path", ["x" * 300, "/".join(["x" * 99] * 50)], ids=["name", "path"])
 @pytest.mark.parametrize(
     "command",
@@ -278,10 +285,7 @@ def test_an_error_of_the_system_is_told_in_its_words_alone(
 def test_a_path_of_a_bundle_too_long_for_any_is_told(
     command: list[str], path: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rows = tmp_path / "rows.jsonl"
-    rows.write_text('{"id": "1", "text": "A torpedo tube door.", "labels": {}}\n')
-    filled = [part.replace("{rows}", str(rows)) for part in command]
-    assert main([*filled, path]) == 3
+    assert main([*with_rows(command, tmp_path), path]) == 3
     said = "".join(capsys.readouterr())
     assert "cannot be read (expected a" in said
     assert "found File name too long)" in said
@@ -305,8 +309,5 @@ def test_a_path_of_a_bundle_too_long_for_any_is_told(
 def test_any_other_path_too_long_is_told_by_its_option(
     command: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rows = tmp_path / "rows.jsonl"
-    rows.write_text('{"id": "1", "text": "A torpedo tube door.", "labels": {}}\n')
-    filled = [part.replace("{rows}", str(rows)) for part in command]
-    assert main([*filled, "x" * 300]) == 1
+    assert main([*with_rows(command, tmp_path), "x" * 300]) == 1
     assert f"critech: {said} (File name too long)\n" in capsys.readouterr().err

@@ -16,7 +16,8 @@ from critech.cascade.certificate import Certificate, certify
 from critech.cascade.words import Words, label_columns
 from critech.classifier import Classifier, checked_passage
 from critech.heads import FloatArray
-from critech.text import is_readable
+from critech.passages import Passage
+from critech.text import Language, is_readable
 
 GROUP = 256
 BoolArray = npt.NDArray[np.bool_]
@@ -54,10 +55,12 @@ def certificate_of(
     excess: list[FloatArray] = []
     has_any: list[BoolArray] = []
     for start in range(0, len(sample), GROUP):
-        group = sample[start : start + GROUP]
-        excess.append(_excess_of(words, group, len(columns)))
-        has_any.append(_found_in(classifier, group, columns))
-        on_progress(start + len(group))
+        documents = [document_of(record) for record in sample[start : start + GROUP]]
+        passages = [checked_passage(one, start + i) for i, one in enumerate(documents)]
+        languages = [one.language for one in documents]
+        excess.append(_excess_of(words, passages, languages, len(columns)))
+        has_any.append(_found_in(classifier, passages, languages, columns))
+        on_progress(start + len(documents))
     names = [one.id for one in classifier.bundle.taxonomies]
     texts = hashlib.sha256(b"".join(row_key(one, screen=False) for one in sample))
     return Certificate(
@@ -68,23 +71,29 @@ def certificate_of(
     )
 
 
-def _excess_of(words: Words, records: Sequence[Record], n_taxonomies: int) -> FloatArray:
-    """Return the excess by words [n_records, n_taxonomies], infinite where words do not decide."""
-    excess = np.full((len(records), n_taxonomies), np.inf, dtype=np.float32)
-    for i, document in enumerate(map(document_of, records)):
-        reading = words.read(checked_passage(document, i).text(), document.language)
+def _excess_of(
+    words: Words,
+    passages: Sequence[Passage],
+    languages: Sequence[Language | None],
+    n_taxonomies: int,
+) -> FloatArray:
+    """Return the excess by words [n_texts, n_taxonomies], infinite where words do not decide."""
+    excess = np.full((len(passages), n_taxonomies), np.inf, dtype=np.float32)
+    for i, (passage, language) in enumerate(zip(passages, languages, strict=True)):
+        reading = words.read(passage.text(), language)
         if reading is not None:
             excess[i] = reading.excess
     return excess
 
 
 def _found_in(
-    classifier: Classifier, records: Sequence[Record], columns: Sequence[npt.NDArray[np.int64]]
+    classifier: Classifier,
+    passages: Sequence[Passage],
+    languages: Sequence[Language | None],
+    columns: Sequence[npt.NDArray[np.int64]],
 ) -> BoolArray:
-    """Return whether the full model has a label ``possible`` or better [n_records, n_taxonomies].
-    Its labels are in ``columns``, by taxonomy."""
-    documents = [document_of(record) for record in records]
-    passages = [checked_passage(one, i) for i, one in enumerate(documents)]
-    scored = classifier.score_passages(passages, [one.language for one in documents])
+    """Return whether the full model has a label ``possible`` or better [n_texts, n_taxonomies]. Its
+    labels are in ``columns``, by taxonomy."""
+    scored = classifier.score_passages(passages, languages)
     found = np.array([[decision != "not_assigned" for decision in one.decisions] for one in scored])
     return np.stack([found[:, own].any(axis=1) for own in columns], axis=1)
