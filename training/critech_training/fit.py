@@ -151,7 +151,8 @@ def fit_heads(
     if known is not None and judged is not None and _same_features(known, old):
         old = known
         chosen = np.flatnonzero((judged.strengths != ARGUABLE).any(axis=0)).tolist()
-    problems = [_Problem.of(strengths[:, j], weights[:, j], balance[j]) for j in chosen]
+    posed = {j: _Problem.of(strengths[:, j], weights[:, j], balance[j]) for j in chosen}
+    problems = {j: one for j, one in posed.items() if one.positive.sum() >= config.min_positives}
     X_dense = sparse.csr_matrix(dense)
     # threads: processes would hand the features over by files, and liblinear runs without the lock;
     # one thread of BLAS for each: more of them round otherwise, and take five times as long
@@ -159,11 +160,12 @@ def fit_heads(
         # labels that words cannot part are left where the last round ends
         warnings.simplefilter("ignore", ConvergenceWarning)
         by_vector = Parallel(n_jobs=n_jobs, prefer="threads")(
-            delayed(_fit_dense)(X_dense, problem, config) for problem in problems
+            delayed(_fit_dense)(X_dense, problem, config) for problem in problems.values()
         )
         # one after the other: the dual solver's random numbers are the whole process's
-        by_words = [_fit_lexical(lexical, problem, config) for problem in problems]
-    return _with_columns(old, dict(zip(chosen, zip(by_vector, by_words, strict=True), strict=True)))
+        by_words = [_fit_lexical(lexical, problem, config) for problem in problems.values()]
+    fitted = zip(by_vector, by_words, strict=True)
+    return _with_columns(old, dict(zip(problems, fitted, strict=True)))
 
 
 Fitted = tuple[npt.NDArray[np.float64], float]
@@ -207,7 +209,7 @@ def _no_heads(
         scale=config.scale,
         dense=np.zeros((n_labels, len(center)), dtype=np.float32),
         lexical=np.zeros((len(vocabulary.keys), n_labels), dtype=np.float32),
-        intercept=np.zeros(n_labels, dtype=np.float32),
+        intercept=np.full(n_labels, config.absent_margin, dtype=np.float32),
         vocabulary=vocabulary,
     )
 
@@ -231,8 +233,6 @@ def _same_features(one: Heads, other: Heads) -> bool:
 
 
 def _fit_dense(X: sparse.csr_matrix, problem: _Problem, config: HeadConfig) -> Fitted:
-    if problem.positive.sum() < config.min_positives:
-        return np.zeros(X.shape[1]), config.absent_margin
     model = LogisticRegression(
         C=config.dense_inverse_regularisation, solver="liblinear", random_state=0, max_iter=500
     )
@@ -240,8 +240,6 @@ def _fit_dense(X: sparse.csr_matrix, problem: _Problem, config: HeadConfig) -> F
 
 
 def _fit_lexical(X: sparse.csr_matrix, problem: _Problem, config: HeadConfig) -> Fitted:
-    if problem.positive.sum() < config.min_positives:
-        return np.zeros(X.shape[1]), 0.0
     model = LogisticRegression(
         C=config.lexical_inverse_regularisation,
         solver="liblinear",
