@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from critech.bundle import default_path, read_bundle
 from critech_labels import load_taxonomies
 from critech_labels.taxonomy import label_order
 from critech_training.corpus import (
     CORPUS_DIGEST,
+    HEADS_ONLY,
     CorpusError,
     Record,
     default_corpus_dir,
@@ -21,6 +23,7 @@ from critech_training.corpus import (
     load_corpus,
     pair_rows,
     strengths,
+    tuning_part,
 )
 
 TAXONOMIES = load_taxonomies()
@@ -229,6 +232,20 @@ def test_a_file_in_another_encoding_is_named(tmp_path: Path) -> None:
     )
     with pytest.raises(CorpusError, match=r"part\.jsonl: is not UTF-8"):
         load_corpus(tmp_path, ORDER)
+
+
+def test_the_shipped_encoder_was_tuned_on_the_part_for_tuning(corpus: list[Record]) -> None:
+    tuned = tuning_part(corpus)
+    assert {r.source for r in corpus} - {r.source for r in tuned} == HEADS_ONLY
+    made = read_bundle(default_path()).manifest["training"]
+    assert made["corpus_digest"] == digest(sorted(corpus, key=lambda record: record.id))
+    assert made["encoder"]["corpus_digest"] == digest(sorted(tuned, key=lambda record: record.id))
+    assert made["encoder"]["n_texts"] == sum(not is_held_out(record) for record in tuned)
+
+
+def test_another_corpus_is_tuned_on_as_a_whole() -> None:
+    other = [Record(**{**GOOD, "id": "va-1"}), Record(**{**GOOD, "id": "b-1"})]
+    assert tuning_part(other) == other
 
 
 def test_the_version_names_this_corpus(corpus: list[Record]) -> None:

@@ -22,6 +22,7 @@ def test_the_tiny_run_gives_a_whole_bundle(tiny_bundle: Path) -> None:
     assert training["n_texts"]["fit"] + training["n_texts"]["held_out"] == 160
     assert re.fullmatch(r"sha256:[0-9a-f]{64}", training["corpus_digest"])
     assert training["packages"]["onnxruntime"]
+    assert training["encoder"]["config"]["bfloat16"] in (True, False)
     assert bundle.metrics["n_texts"] == training["n_texts"]["held_out"]
     card = (tiny_bundle / "MODEL_CARD.md").read_text()
     assert "| jp-critical-20 |" in card
@@ -47,6 +48,30 @@ def test_training_again_gives_the_same_bytes(
     train_tiny(tmp_path / "again")
     for path in sorted(tiny_bundle.iterdir()):
         assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_tuning_in_bfloat16_ends_close_to_tuning_in_full_precision(tiny_base: Path) -> None:
+    from critech_training.finetune import FinetuneConfig, FinetuneData, finetune
+    from critech_training.torch_encoder import embed, load_base
+
+    texts = ["A battery cell", "A radar antenna", "電池", "レーダ装置"] * 4
+    data = FinetuneData(
+        texts,
+        texts,
+        np.array([[2, 0], [0, 2], [2, 0], [0, 2]] * 4, dtype=np.int8),
+        np.full(16, -1, dtype=np.int64),
+        np.zeros((16, 4), dtype=np.float32),
+    )
+    vectors = {}
+    for half in (None, False, True):
+        encoder = load_base(str(tiny_base))
+        if half is not None:
+            config = FinetuneConfig(epochs=3, batch_size=8, n_frozen_layers=0, bfloat16=half)
+            finetune(encoder, data, config)
+        vectors[half] = embed(encoder, texts)
+    moved = np.linalg.norm(vectors[False] - vectors[None], axis=1).mean()
+    apart = np.linalg.norm(vectors[False] - vectors[True], axis=1).mean()
+    assert 0 < apart < 0.2 * moved
 
 
 def test_the_exported_encoder_gives_what_torch_gives(tiny_base: Path) -> None:

@@ -403,7 +403,8 @@ def choose_thresholds(
     """Return cut-offs per language and taxonomy, chosen on held-out scores, negatives weighted as
     ``base_rates`` asks for.
 
-    ``assigned``: the score at which the taxonomy's micro F1 is highest. ``possible``: for the
+    ``assigned``: half of the highest micro F1 that any cut-off reaches, which is where F1 is
+    highest when scores are calibrated (docs/decisions/0021). ``possible``: for the
     taxonomies named in ``possible_recall`` the highest score at which micro recall is at least
     what stands there, for the others the score with the highest F-beta; never above ``assigned``
     and never below ``lowest_possible``, even where that costs recall. One
@@ -419,12 +420,12 @@ def choose_thresholds(
             continue
         is_positive = y[used] == POSITIVE
         weight = negative_weight(is_positive, config.base_rates.get(group))
-        best = _best_f(s[used], is_positive, 1.0, weight)
+        best = _best_f(s[used], is_positive, 1.0, weight)[0] / 2
         if group in config.possible_recall:
             miss = 1 - config.possible_recall[group]
             reach = float(np.quantile(positive, miss, method="lower"))
         else:
-            reach = _best_f(s[used], is_positive, config.possible_beta, weight)
+            reach = _best_f(s[used], is_positive, config.possible_beta, weight)[1]
         assigned[row, columns] = best
         possible[row, columns] = min(best, max(reach, config.lowest_possible))
     return Thresholds(assigned, possible)
@@ -453,12 +454,12 @@ def coverage_floor(
 
 def _best_f(
     scores: FloatArray, positive: npt.NDArray[np.bool_], beta: float, weight: float = 1.0
-) -> float:
-    """Return the cut-off with the highest F-beta, halfway to the next lower score. Recall counts
+) -> tuple[float, float]:
+    """Return the highest F-beta and its cut-off, halfway to the next lower score. Recall counts
     ``beta`` times as much as precision, a negative ``weight`` times as much as a positive."""
     cutoffs, chosen, hits = ranking_steps(scores, positive)
     selected = hits + weight * (chosen - hits)
     f = (1 + beta**2) * hits / (selected + beta**2 * positive.sum())
     best = int(np.argmax(f))
     below = cutoffs[best + 1] if best + 1 < len(cutoffs) else 0.0
-    return float((cutoffs[best] + below) / 2)
+    return float(f[best]), float((cutoffs[best] + below) / 2)

@@ -27,11 +27,11 @@ from critech_training.bundle_fit import (
     held_out_metrics,
     provenance,
 )
-from critech_training.corpus import Record, digest, pair_rows, split, strengths
+from critech_training.corpus import Record, digest, pair_rows, split, strengths, tuning_part
 from critech_training.embedding import embed_records
 from critech_training.evaluate import GoldText, score_texts
 from critech_training.export import export_onnx
-from critech_training.finetune import FinetuneConfig, FinetuneData, finetune
+from critech_training.finetune import FinetuneConfig, FinetuneData, finetune, settled
 from critech_training.model_card import model_card
 from critech_training.teacher import teacher_vectors
 from critech_training.torch_encoder import (
@@ -63,7 +63,7 @@ class TrainConfig(FitConfig):
     """Everything that decides a bundle besides corpus and code."""
 
     name: str = "default"
-    version: str = "0.5.0"
+    version: str = "0.6.0"
     base: str = PACKED_BASE
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
 
@@ -96,11 +96,13 @@ def train(
     if encoder_dir is not None and has_weights(encoder_dir):
         restore_weights(encoder, encoder_dir)
     else:
-        finetune(encoder, _finetune_data(fit_part, labels), config.finetune)
+        known = tuning_part(records)
+        tuned, _ = split(known)
+        finetune(encoder, _finetune_data(tuned, labels), config.finetune)
         encoder.tuning = {
-            "n_texts": len(fit_part),
-            "corpus_digest": digest(sorted(records, key=lambda record: record.id)),
-            "config": asdict(config.finetune),
+            "n_texts": len(tuned),
+            "corpus_digest": digest(sorted(known, key=lambda record: record.id)),
+            "config": asdict(settled(config.finetune)),
         }
         if encoder_dir is not None:
             save_encoder(encoder, encoder_dir)
