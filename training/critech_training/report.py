@@ -103,7 +103,7 @@ def _precision_recall_figure(scoring: Scoring) -> Markup:
             if positive.any() and chosen:
                 axes.plot(hits / positive.sum(), hits / chosen, marker, label=title)
         axes.set(title=name, xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.02))
-        if positive.any():
+        if axes.get_legend_handles_labels()[0]:
             axes.legend(fontsize=7, loc="lower left")
     return _svg(figure)
 
