@@ -23,7 +23,7 @@ from critech_training.corpus import (
     HELD_OUT_PERCENT,
     POSITIVE,
     Record,
-    digest,
+    corpus_digest,
     strengths,
 )
 from critech_training.embedding import FloatArray, TokenRows
@@ -155,7 +155,7 @@ def provenance(
     on and those held out. Only the project's own corpus has a version."""
     fit_part, held_out = parts
     everything = [*fit_part, *held_out]
-    corpus = digest(sorted(everything, key=lambda record: record.id))
+    corpus = corpus_digest(everything)
     counts = {
         label: {
             language: sum(

@@ -182,9 +182,14 @@ def split(records: Iterable[Record]) -> tuple[list[Record], list[Record]]:
 def tuning_part(records: Sequence[Record]) -> list[Record]:
     """Return the records that an encoder may be tuned on, in the order given: all of them, but in
     this version of the project's own corpus those outside ``HEADS_ONLY``."""
-    if digest(sorted(records, key=lambda record: record.id)) != CORPUS_DIGEST:
+    if corpus_digest(records) != CORPUS_DIGEST:
         return list(records)
     return [record for record in records if record.source not in HEADS_ONLY]
+
+
+def corpus_digest(records: Iterable[Record]) -> str:
+    """Return the digest of a corpus, in whatever order its records are given."""
+    return digest(sorted(records, key=lambda record: record.id))
 
 
 def digest(records: Iterable[Record]) -> str:

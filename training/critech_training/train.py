@@ -27,7 +27,7 @@ from critech_training.bundle_fit import (
     held_out_metrics,
     provenance,
 )
-from critech_training.corpus import Record, digest, pair_rows, split, strengths, tuning_part
+from critech_training.corpus import Record, corpus_digest, pair_rows, split, strengths, tuning_part
 from critech_training.embedding import embed_records
 from critech_training.evaluate import GoldText, score_texts
 from critech_training.export import export_onnx
@@ -101,7 +101,7 @@ def train(
         finetune(encoder, _finetune_data(tuned, labels), config.finetune)
         encoder.tuning = {
             "n_texts": len(tuned),
-            "corpus_digest": digest(sorted(known, key=lambda record: record.id)),
+            "corpus_digest": corpus_digest(known),
             "config": asdict(settled(config.finetune)),
         }
         if encoder_dir is not None:

@@ -15,8 +15,8 @@ from critech_training.corpus import (
     CORPUS_VERSION,
     POSITIVE,
     Record,
+    corpus_digest,
     default_corpus_dir,
-    digest,
 )
 
 
@@ -35,9 +35,8 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _lines(records: Sequence[Record], order: Sequence[str]) -> list[str]:
-    by_id = sorted(records, key=lambda record: record.id)
     lines = [
-        f"corpus version {CORPUS_VERSION}, {digest(by_id)}",
+        f"corpus version {CORPUS_VERSION}, {corpus_digest(records)}",
         f"texts {len(records)}, pairs {sum(r.pair_of is not None for r in records)}",
     ]
     for name in ("language", "kind", "register"):
