@@ -39,8 +39,13 @@ def bundle_path(settings: Settings) -> Path | None:
     if settings.bundle is not None:
         raise InputError("setting bundles_dir", "give this or bundle, not both")
     if not read_pointer(settings.bundles_dir):
-        expected = f"a bundle installed in {settings.bundles_dir}"
-        raise BundleError(POINTER, "is missing", expected, "none")
+        folder = settings.bundles_dir.resolve()
+        raise BundleError(
+            f"{POINTER} in {folder} (setting bundles_dir)",
+            "is missing",
+            f"a bundle put there by: critech bundle install SOURCE --dir {folder}",
+            "a folder without one" if folder.is_dir() else "no folder",
+        )
     return settings.bundles_dir
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -114,7 +115,7 @@ def unsettle(bundles: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "why"),
     [(spoil, "metrics.json: has another SHA-256"), (swap, "arrays.npz: has another SHA-256"),
-     (unpoint, "current: is missing"), (unsettle, "current: is damaged")],
+     (unpoint, "(setting bundles_dir): is missing"), (unsettle, "current: is damaged")],
 )  # fmt: skip
 def test_a_broken_bundle_is_refused_and_the_old_one_serves(
     client: TestClient, bundles: Path, damage: Callable[[Path], None], why: str,
@@ -301,8 +302,17 @@ def test_an_empty_bundles_directory_is_not_the_shipped_bundle(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CRITECH_BUNDLES_DIR", "")
-    with pytest.raises(BundleError, match="current: is missing"):
+    where = re.escape(f"current in {tmp_path.resolve()} (setting bundles_dir): is missing")
+    with pytest.raises(BundleError, match=where) as caught:
         bundle_path(read_settings({}))
+    assert f"critech bundle install SOURCE --dir {tmp_path.resolve()}, found a folder" in str(
+        caught.value
+    )
+
+
+def test_a_bundles_directory_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r"bundles-typo.*found no folder"):
+        bundle_path(read_settings({"bundles_dir": tmp_path / "bundles-typo"}))
 
 
 # By a signal, in the real server, on the shipped bundle

@@ -274,7 +274,7 @@ def test_a_shadow_that_cannot_serve_ends_the_start(other: Path, tmp_path: Path) 
 def test_two_places_for_the_bundle_are_refused(other: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="setting bundles_dir: give this or bundle"):
         load_classifier(Settings(bundle=other, bundles_dir=tmp_path), passes)
-    with pytest.raises(BundleError, match="current: is missing"):
+    with pytest.raises(BundleError, match="found a folder without one"):
         load_classifier(Settings(bundles_dir=tmp_path), passes)
     with pytest.raises(InputError, match="cannot be read"):
         load_classifier(Settings(bundle=other, bundle_key=tmp_path / "no.pub"), passes)

@@ -11,8 +11,10 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from critech.bundle import default_path, read_bundle
 from critech_labels import load_taxonomies
 from critech_labels.taxonomy import label_order
+from critech_training.commands.corpus import run as run_corpus
 from critech_training.corpus import (
     CORPUS_DIGEST,
+    CORPUS_VERSION,
     HEADS_ONLY,
     CorpusError,
     Record,
@@ -252,6 +254,23 @@ def test_another_corpus_is_tuned_on_as_a_whole() -> None:
 def test_the_version_names_this_corpus(corpus: list[Record]) -> None:
     """Whoever changes a text gives the corpus another version and digest."""
     assert corpus_digest(corpus) == CORPUS_DIGEST
+
+
+def test_the_counts_of_another_corpus_bear_no_version(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "part.jsonl").write_text(json.dumps(GOOD))
+    assert run_corpus(["--corpus", str(tmp_path)]) == 0
+    digest = corpus_digest(load_corpus(tmp_path, ORDER))
+    assert capsys.readouterr().out.startswith(f"another corpus, {digest}\ntexts 1, pairs 0\n")
+
+
+def test_the_counts_of_the_corpus_bear_its_version(
+    corpus: list[Record], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_corpus([]) == 0
+    expected = f"corpus version {CORPUS_VERSION}, {CORPUS_DIGEST}\ntexts {len(corpus)}, "
+    assert capsys.readouterr().out.startswith(expected)
 
 
 def test_strengths_pairs_and_digest() -> None:

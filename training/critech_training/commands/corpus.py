@@ -12,6 +12,7 @@ from critech_labels import Taxonomy, load_taxonomies
 from critech_labels.taxonomy import label_order
 from critech_training.commands.arguments import corpus_records
 from critech_training.corpus import (
+    CORPUS_DIGEST,
     CORPUS_VERSION,
     POSITIVE,
     Record,
@@ -35,8 +36,10 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _lines(records: Sequence[Record], order: Sequence[str]) -> list[str]:
+    digest = corpus_digest(records)
+    name = f"corpus version {CORPUS_VERSION}" if digest == CORPUS_DIGEST else "another corpus"
     lines = [
-        f"corpus version {CORPUS_VERSION}, {corpus_digest(records)}",
+        f"{name}, {digest}",
         f"texts {len(records)}, pairs {sum(r.pair_of is not None for r in records)}",
     ]
     for name in ("language", "kind", "register"):
