@@ -22,10 +22,10 @@ SHORT_TEXT_TOKENS = 8
 class Scored:
     """What one text gives. ``logits`` and ``scores`` (their logistic function) are float32
     [n_labels], no category below its sub-items; ``decisions`` stand in the same label order;
-    ``vector`` is the text's unit vector. ``language`` is the one declared, or that of the script,
-    which ``script`` is in any case. ``coverage`` is the share of its tokens and token pairs
-    known from training; with ``coverage_floor`` above it the text is out of distribution, and no
-    label is assigned."""
+    ``vector`` is the text's unit vector, ``token_ids`` are the tokens that were read. ``language``
+    is the one declared, or that of the script, which ``script`` is in any case. ``coverage`` is the
+    share of its tokens and token pairs known from training; with ``coverage_floor`` above it the
+    text is out of distribution, and no label is assigned."""
 
     language: Language
     script: Language
@@ -35,6 +35,7 @@ class Scored:
     scores: FloatArray
     decisions: Sequence[Decision]
     vector: FloatArray
+    token_ids: tuple[int, ...]
     coverage: float
     coverage_floor: float
 
@@ -166,6 +167,7 @@ class Scorer:
             scores=scores,
             decisions=decide_all(scores, self.bundle.thresholds, row, self._parents),
             vector=embedding.vector,
+            token_ids=tuple(embedding.token_ids),
             coverage=self.bundle.heads.vocabulary.coverage(embedding.token_ids),
             coverage_floor=float(self.bundle.coverage_floor[row]),
         )

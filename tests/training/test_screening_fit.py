@@ -8,15 +8,21 @@ import numpy as np
 import pytest
 
 from critech.bundle import read_bundle
+from critech.heads import Heads
+from critech.lexical import LexicalVocabulary
+from critech.screening.any_field import at_least_one
 from critech_labels import load_taxonomy, match_fields
 from critech_training.corpus import POSITIVE, Record
+from critech_training.metrics import average_precision
 from critech_training.screening_fit import (
     ORDINARY_SYMBOLS,
     CutoffConfig,
     FusionConfig,
     ScreeningConfig,
     _fit_offsets,
+    any_field_strengths,
     draw_symbols,
+    fit_any_field,
     fit_fusion,
     fit_screening,
 )
@@ -129,3 +135,43 @@ def test_a_trained_bundle_holds_examples_and_screening(tiny_bundle) -> None:  # 
     assert set(bundle.screening.cutoffs) == {"en", "ja"}
     assert bundle.screening.certificate is None
     assert bundle.manifest["training"]["config"]["screening"]["fusion"]["wrong_share"] == 0.15
+
+
+def test_a_text_is_in_any_field_when_it_is_in_one() -> None:
+    found = any_field_strengths(np.array([[0, 2, 1], [0, 1, 0], [0, 0, 0]], dtype=np.int8))
+    assert found.tolist() == [[2], [1], [0]]
+
+
+def one_head() -> Heads:
+    vocabulary = LexicalVocabulary(np.array([7], dtype=np.uint64), np.ones(1, dtype=np.float32))
+    one = np.ones((1, 1), dtype=np.float32)
+    return Heads(np.zeros(1, dtype=np.float32), 8.0, one, one, one[0], vocabulary)
+
+
+def test_the_joint_score_ranks_better_than_its_parts_and_keeps_the_stated_recall() -> None:
+    records, scores, strengths = made(2_000)
+    y = any_field_strengths(strengths)[:, 0] == 2
+    rng = np.random.default_rng(1)
+    margins = (np.where(y, 1.0, -1.0) + rng.normal(0.0, 1.0, len(y))).astype(np.float32)
+    config = ScreeningConfig(cutoffs=CutoffConfig(recall=0.9))
+    found = fit_any_field(one_head(), margins, records, scores, strengths, config=config)
+    assert found is not None
+    assert found.fields > 0
+    assert found.margin > 0
+    joint = np.array([found.probability(s, float(m)) for s, m in zip(scores, margins, strict=True)])
+    assert average_precision(joint, y) > average_precision(at_least_one(scores), y)
+    assert average_precision(joint, y) > average_precision(margins, y)
+    plain = np.array([record.kind == "plain" for record in records])
+    for language in ("en", "ja"):
+        rows = np.array([record.language == language for record in records])
+        assert (joint[rows & plain] >= found.cutoffs[language]).mean() <= 0.05
+        kept = (joint[rows & y] >= found.cutoffs[language]).mean()
+        assert kept <= 0.95
+        assert kept >= 0.9 or (joint[rows & plain] >= found.cutoffs[language]).mean() > 0.04
+
+
+def test_texts_of_one_kind_give_no_joint_score() -> None:
+    records, scores, strengths = made()
+    margins = np.zeros(len(records), dtype=np.float32)
+    config = ScreeningConfig()
+    assert fit_any_field(one_head(), margins, records, scores, strengths * 0, config=config) is None

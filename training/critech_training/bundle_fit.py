@@ -41,8 +41,10 @@ from critech_training.judged import JudgedTexts
 from critech_training.metrics import Slice, reliability
 from critech_training.screening_fit import (
     ScreeningConfig,
+    any_field_strengths,
     example_index,
     field_positions,
+    fit_any_field,
     fit_screening,
 )
 
@@ -108,6 +110,8 @@ def fit_content(
     scores = calibrated_scores(calibration, z, languages, parent_positions(taxonomies))
     rows = np.array([LANGUAGE_ROW[language] for language in languages])
     fields = field_positions(labels)
+    y_any = any_field_strengths(y_fit[:, fields])
+    any_head = fit_heads(fit.vectors, fit.tokens, y_any, config.heads, config.threads)
     return BundleContent(
         **vars(identity),
         labels=labels,
@@ -138,6 +142,14 @@ def fit_content(
             y_held[:, fields],
             next(taxonomy for taxonomy in taxonomies if taxonomy.id == SECRET_PATENTS),
             config.screening,
+        ),
+        any_field=fit_any_field(
+            any_head,
+            margins(any_head, held_out.vectors, held_out.tokens)[:, 0],
+            held_out.records,
+            scores[:, fields],
+            y_held[:, fields],
+            config=config.screening,
         ),
     )
 

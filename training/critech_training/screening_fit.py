@@ -8,15 +8,17 @@ ones is an assumption and stands in ``FusionConfig`` (docs/decisions/0009).
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
+from sklearn.linear_model import LogisticRegression
 
 from critech.examples import EXCERPT_CHARACTERS, Example, ExampleIndex, build_examples
-from critech.heads import LANGUAGE_ROW, FloatArray
+from critech.heads import LANGUAGE_ROW, FloatArray, Heads
+from critech.screening.any_field import AnyField, at_least_one
 from critech.screening.model import Fusion, ScreeningModel, log_odds
 from critech.screening.verdict import Rule
 from critech.text import compose_document
@@ -29,6 +31,7 @@ ORDINARY_SYMBOLS = (
     "A47B88/40", "A61K8/34", "B65D81/32", "C08L23/06", "D06F39/00", "E04B1/80", "F16H57/04",
     "G06Q10/08", "H02J7/00", "H04N23/60", "G01N21/64", "B60K1/04",
 )  # fmt: skip
+JOINT_C = 1e3  # two weights on thousands of texts: hardly regularised
 FITTED_RULES: tuple[Rule, ...] = ("exact", "subgroup", "none")
 # offsets of FITTED_RULES from steps: none, what a sub-group adds, what an exact match adds to that
 RISING = np.array([[1.0, 1.0, 1.0], [1.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
@@ -60,10 +63,12 @@ class CutoffConfig:
 
 @dataclass(frozen=True)
 class ScreeningConfig:
-    """Settings of what a bundle holds for screening."""
+    """Settings of what a bundle holds for screening. ``any_base_rate`` is the share of texts taken
+    to be in some field where a bundle is used: 25 times the base rate of one."""
 
     fusion: FusionConfig = field(default_factory=FusionConfig)
     cutoffs: CutoffConfig = field(default_factory=CutoffConfig)
+    any_base_rate: float = 0.1
 
 
 def fit_screening(
@@ -76,9 +81,7 @@ def fit_screening(
     """Return fusion and cut-offs fitted on held-out texts with scores float32 and strengths int8,
     both [n_texts, n_fields]."""
     found: dict[str, dict[str, float]] = {}
-    for language, row in (("en", 0), ("ja", 1)):
-        texts = [i for i, r in enumerate(records) if LANGUAGE_ROW[r.language] == row]
-        plain = [i for i in texts if records[i].kind == PLAIN]
+    for language, texts, plain in _by_language(records):
         cutoff = _cutoff(
             scores[texts][strengths[texts] == POSITIVE], scores[plain].max(axis=1), config.cutoffs
         )
@@ -86,11 +89,68 @@ def fit_screening(
     return ScreeningModel(
         fusion=fit_fusion(records, scores, strengths, taxonomy, config.fusion),
         cutoffs=found,
-        cutoff_rule=(
-            f"highest score that keeps {config.cutoffs.recall:.0%} of the held-out positives of "
-            f"all fields, per language, but at most {config.cutoffs.plain_share:.0%} of the "
-            f"held-out plain texts, and at least {config.cutoffs.lowest}"
-        ),
+        cutoff_rule=_cutoff_rule("the held-out positives of all fields", config.cutoffs),
+    )
+
+
+def any_field_strengths(strengths: Strengths) -> Strengths:
+    """Return for each text of strengths int8 [n_texts, n_fields] that of being in any field, int8
+    [n_texts, 1]."""
+    strongest = np.where((strengths == POSITIVE).any(axis=1), POSITIVE, 0)
+    arguable = (strengths == ARGUABLE).any(axis=1) & (strongest == 0)
+    return np.where(arguable, ARGUABLE, strongest).astype(np.int8)[:, None]
+
+
+def fit_any_field(
+    head: Heads,
+    margins: FloatArray,
+    records: Sequence[Record],
+    scores: FloatArray,
+    strengths: Strengths,
+    *,
+    config: ScreeningConfig,
+) -> AnyField | None:
+    """Return the head for all fields together, with the weights and cut-offs fitted on held-out
+    texts: its margins float32 [n_texts], the fields' scores float32 and strengths int8, both
+    [n_texts, n_fields]. None when the held-out texts are all of one kind."""
+    y = any_field_strengths(strengths)[:, 0]
+    used = y != ARGUABLE
+    positive = y[used] == POSITIVE
+    if positive.all() or not positive.any():
+        return None
+    features = np.stack([at_least_one(scores), margins.astype(np.float64)], axis=1)
+    weights = np.where(positive, 1.0, negative_weight(positive, config.any_base_rate))
+    model = LogisticRegression(C=JOINT_C).fit(features[used], positive, weights)
+    fitted = AnyField(
+        dense=head.dense[0],
+        lexical=head.lexical[:, 0],
+        intercept=float(head.intercept[0]),
+        offset=float(model.intercept_[0]),
+        fields=float(model.coef_[0, 0]),
+        margin=float(model.coef_[0, 1]),
+        cutoffs={},
+        cutoff_rule=_cutoff_rule("the held-out texts in any field", config.cutoffs),
+    )
+    pairs = zip(scores, margins.tolist(), strict=True)
+    joint = np.array([fitted.probability(one, margin) for one, margin in pairs], dtype=np.float32)
+    cutoffs = {
+        language: _cutoff(joint[texts][y[texts] == POSITIVE], joint[plain], config.cutoffs)
+        for language, texts, plain in _by_language(records)
+    }
+    return replace(fitted, cutoffs=cutoffs)
+
+
+def _by_language(records: Sequence[Record]) -> Iterator[tuple[str, list[int], list[int]]]:
+    """Yield for each language the rows of its texts, and of the plain ones among them."""
+    for language, row in (("en", 0), ("ja", 1)):
+        texts = [i for i, r in enumerate(records) if LANGUAGE_ROW[r.language] == row]
+        yield language, texts, [i for i in texts if records[i].kind == PLAIN]
+
+
+def _cutoff_rule(what: str, config: CutoffConfig) -> str:
+    return (
+        f"highest score that keeps {config.recall:.0%} of {what}, per language, but at most "
+        f"{config.plain_share:.0%} of the held-out plain texts, and at least {config.lowest}"
     )
 
 

@@ -63,7 +63,7 @@ class TrainConfig(FitConfig):
     """Everything that decides a bundle besides corpus and code."""
 
     name: str = "default"
-    version: str = "0.6.0"
+    version: str = "0.6.1"
     base: str = PACKED_BASE
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from critech.bundle.arrays import check_label_order, read_arrays
 from critech.bundle.manifest import (
+    ANY_FIELD,
     ARRAYS,
     ENCODER,
     EXAMPLES,
@@ -37,6 +38,7 @@ from critech.examples import ExampleIndex
 from critech.heads import Calibration, Heads
 from critech.lexical import LexicalVocabulary
 from critech.plain_data import read_json
+from critech.screening.any_field import AnyField
 from critech.screening.model import ScreeningModel
 from critech_labels import Taxonomy
 from critech_labels.taxonomy import parse_taxonomy
@@ -73,6 +75,7 @@ class Bundle:
     metrics: Mapping[str, Any]
     examples: ExampleIndex | None = None
     screening: ScreeningModel | None = None
+    any_field: AnyField | None = None
     model_card: str = ""
 
     @property
@@ -156,6 +159,13 @@ def _assemble(manifest: dict[str, Any], files: Mapping[str, bytes]) -> Bundle:
         examples=_read_examples(files.get(EXAMPLES), len(labels), arrays["center"].size),
         screening=(
             ScreeningModel.from_dict(read_json(files[SCREENING])) if SCREENING in files else None
+        ),
+        any_field=(
+            AnyField.from_bytes(
+                files[ANY_FIELD], arrays["center"].size, arrays["lexical_keys"].size
+            )
+            if ANY_FIELD in files
+            else None
         ),
         model_card=files[MODEL_CARD].decode("utf-8", "replace"),
     )

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from critech.bundle.checking import check_bundle
 from critech.bundle.manifest import (
+    ANY_FIELD,
     ARRAYS,
     ENCODER,
     EXAMPLES,
@@ -35,6 +36,7 @@ from critech.bundle.manifest import (
 from critech.bundle.reading import locate, read_checked
 from critech.encoder import EncoderConfig
 from critech.examples import ExampleIndex
+from critech.screening.any_field import AnyField
 from critech.screening.model import ScreeningModel
 from critech.syncing import sync_file, sync_folder
 
@@ -57,6 +59,7 @@ class BundleContent:
     training: Mapping[str, Any]
     examples: ExampleIndex | None = None
     screening: ScreeningModel | None = None
+    any_field: AnyField | None = None
     rejected: bool = False
 
 
@@ -75,6 +78,8 @@ def write_bundle(content: BundleContent, path: Path) -> None:
     }
     if content.examples is not None:
         files[EXAMPLES] = content.examples.to_bytes()
+    if content.any_field is not None:
+        files[ANY_FIELD] = content.any_field.to_bytes()
     if content.screening is not None:
         files[SCREENING] = _json_bytes(content.screening.as_dict())
     manifest = {

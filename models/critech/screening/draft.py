@@ -201,16 +201,18 @@ class Draft:
     def result(self, evidence: Sequence[Mapping[str, tuple[Evidence, ...]]] | None) -> FilingResult:
         """Return the result, with evidence per reading when it was looked for."""
         unsettled = self._unsettled()
+        near = self._near()
         standings = list(self.standings.values())
         filed = self.filing.filing_date
         started = non_disclosure_law().in_force_from
         day = filed or self.as_of
         before = day is not None and day < started
-        verdict = conclude(standings, unsettled, before)
+        verdict = conclude(standings, [*unsettled, *near], before)
         general = [*unsettled, "filed_before_system"] if before else unsettled
         if self.filing.already_public == "yes" and verdict != "no_indication":
             general = [*general, "already_public"]
         reasons = [describe(code, None) for code in general]
+        reasons += [describe("near_the_fields", code) for code in near]
         reasons += [
             describe(code, standing.code) for standing in standings for code in standing.reasons
         ]
@@ -241,6 +243,23 @@ class Draft:
             ),
             edition=self.taxonomy,
         )
+
+    def _near(self) -> list[str]:
+        """Return the code of the nearest field where a passage is like those in the fields
+        together, and no field is shown by its text; else nothing."""
+        any_field = self.scorer.bundle.any_field
+        if any_field is None or any(t.decision != "not_assigned" for t in self.texts.values()):
+            return []
+        positions = [self.scorer.position[label.id] for label in self.taxonomy.labels]
+        head = any_field.head(self.scorer.bundle.heads)
+        for reading in self.readings:
+            scored = reading.scored
+            cutoff = any_field.cutoffs["ja" if scored.language == "ja" else "en"]
+            scores = scored.scores[positions]
+            margin = float(head.margins(scored.vector, scored.token_ids)[0])
+            if any_field.probability(scores, margin) >= cutoff:
+                return [self.taxonomy.labels[int(scores.argmax())].code]
+        return []
 
     def _unsettled(self) -> list[str]:
         """Return the reasons for which the filing as a whole cannot be settled."""

@@ -92,6 +92,12 @@ REASONS: dict[str, tuple[str, str]] = {
         "Some of the given IPC symbols could not be read.",
         "与えられたIPC記号の一部を読み取れない。",
     ),
+    "near_the_fields": (
+        "The text as a whole is like texts in the fields, though it points to no single one "
+        "clearly; the field named is the nearest.",
+        "文面は全体として特定技術分野の文面に近いが、いずれか一つの分野を明確には示さない。"
+        "示した分野は最も近いものである。",
+    ),
     "already_public": (
         "The invention is said to be public: the file need not be sent where a review is clearly "
         "needless (Act art. 66(1)), and the ban on filing abroad does not apply (art. 78(1)).",
