@@ -31,6 +31,14 @@ def replace_file(bundle: Path, name: str, data: bytes) -> None:
     edit_manifest(bundle, files=files)
 
 
+def remove_file(bundle: Path, name: str) -> None:
+    """Remove a file together with its checksum."""
+    (bundle / name).unlink()
+    files = json.loads((bundle / MANIFEST).read_text())["files"]
+    del files[name]
+    edit_manifest(bundle, files=files)
+
+
 def variant(bundle: Path, out: Path, version: str, shift: float = 0.0) -> Path:
     """Return a copy of a bundle with another version and margins raised by ``shift``."""
     shutil.copytree(bundle, out)

@@ -6,13 +6,17 @@ import dataclasses
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from bundle_edits import remove_file, replace_file, variant
 from critech import Classifier
 from critech.bundle import Bundle, read_bundle
+from critech.bundle.manifest import ANY_FIELD
+from critech.errors import BundleError
 from critech.screening.any_field import AnyField, at_least_one
 from critech.screening.filing import Filing
 from critech.screening.screen import Screener
@@ -63,6 +67,15 @@ def test_it_travels_as_plain_arrays() -> None:
 def test_another_shape_is_refused(sizes: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="another shape"):
         AnyField.from_bytes(HEAD.to_bytes(), *sizes)
+
+
+def test_a_bundle_with_a_head_of_another_size_is_refused(tiny_bundle: Path, tmp_path: Path) -> None:
+    other = variant(tiny_bundle, tmp_path / "other", "1")
+    replace_file(other, ANY_FIELD, HEAD.to_bytes())
+    with pytest.raises(BundleError, match="ValueError: the head has another shape"):
+        read_bundle(other)
+    remove_file(other, ANY_FIELD)
+    assert read_bundle(other).any_field is None
 
 
 @contextmanager
