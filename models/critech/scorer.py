@@ -167,7 +167,7 @@ class Scorer:
             scores=scores,
             decisions=decide_all(scores, self.bundle.thresholds, row, self._parents),
             vector=embedding.vector,
-            token_ids=tuple(embedding.token_ids),
+            token_ids=embedding.token_ids,
             coverage=self.bundle.heads.vocabulary.coverage(embedding.token_ids),
             coverage_floor=float(self.bundle.coverage_floor[row]),
         )

@@ -94,11 +94,10 @@ def fit_screening(
 
 
 def any_field_strengths(strengths: Strengths) -> Strengths:
-    """Return for each text of strengths int8 [n_texts, n_fields] that of being in any field, int8
-    [n_texts, 1]."""
-    strongest = np.where((strengths == POSITIVE).any(axis=1), POSITIVE, 0)
-    arguable = (strengths == ARGUABLE).any(axis=1) & (strongest == 0)
-    return np.where(arguable, ARGUABLE, strongest).astype(np.int8)[:, None]
+    """Return for each text of strengths int8 [n_texts, n_fields] that of being in any field, its
+    strongest, int8 [n_texts, 1]."""
+    strongest: Strengths = strengths.max(axis=1, keepdims=True)
+    return strongest
 
 
 def fit_any_field(

@@ -63,6 +63,11 @@ class Reading:
         """The section that is read together with the title."""
         return self.passage.sections[-1].name
 
+    @property
+    def cutoff_language(self) -> str:
+        """The language whose cut-offs apply: English where the text is in neither."""
+        return "ja" if self.scored.language == "ja" else "en"
+
     @cached_property
     def reliable(self) -> bool:
         """False when the text could not be read well enough to confirm anything."""
@@ -113,7 +118,7 @@ class Draft:
 
     def _text_of(self, reading: Reading, label: Label) -> TextResult:
         at = self.scorer.position[label.id]
-        language = "ja" if reading.scored.language == "ja" else "en"
+        language = reading.cutoff_language
         cutoff = float(self.scorer.bundle.thresholds.possible[LANGUAGE_ROW[language], at])
         entry = None
         if self.model is not None:
@@ -254,7 +259,7 @@ class Draft:
         head = any_field.head(self.scorer.bundle.heads)
         for reading in self.readings:
             scored = reading.scored
-            cutoff = any_field.cutoffs["ja" if scored.language == "ja" else "en"]
+            cutoff = any_field.cutoffs[reading.cutoff_language]
             scores = scored.scores[positions]
             margin = float(head.margins(scored.vector, scored.token_ids)[0])
             if any_field.probability(scores, margin) >= cutoff:
