@@ -1,15 +1,17 @@
 """Speed and memory of ``critech batch``, side by side in one run.
 
     python benchmarks/batch.py [--texts FILE] [--documents N] [--rounds R] [--quick]
-                               [--skip-memory] [--skip-others] [--blocks]
+                               [--skip-memory] [--skip-others] [--venvs DIR] [--blocks]
 
 Documents per second of (a) the classifier in process, (b) ``critech batch`` on threads, (c) on
-processes, each with its start and its output, and (d) sentence-transformers with scikit-learn
-heads, written straightforwardly. Rounds alternate between them, so that a noisy machine disturbs
-all alike; the best round of each counts. Then peak memory over 10,000 and over 1,000,000 synthetic
-rows, with scores that are made up in place of the encoder's. FILE holds JSON lines with ``text``,
-plain or gzipped, repeated to N documents; by default the training corpus serves. Texts are told
-apart by a number, so that none is a repeated one. ``--quick`` shows that all of it works.
+processes, each with its start and its output, (d) sentence-transformers with scikit-learn
+heads, written straightforwardly, and, with ``--venvs``, (e) ``annif index`` for one of the four
+lists, by TF-IDF and by its ensemble, in an environment of its own below DIR. Rounds alternate
+between them, so that a noisy machine disturbs all alike; the best round of each counts. Then peak
+memory over 10,000 and over 1,000,000 synthetic rows, with scores that are made up in place of the
+encoder's. FILE holds JSON lines with ``text``, plain or gzipped, repeated to N documents; by
+default the training corpus serves. Texts are told apart by a number, so that none is a repeated
+one. ``--quick`` shows that all of it works.
 """
 
 from __future__ import annotations
@@ -111,6 +113,42 @@ def straightforward(rows: Sequence[dict[str, str]], out: Path) -> Callable[[], N
     return run
 
 
+def annif_index(
+    venvs: Path, classifier: Classifier, given: Path, single: Path, folder: Path
+) -> dict[str, Callable[[], None]]:
+    """Return runs of ``annif index`` over a file by project, those that can do a single text; where
+    one cannot, or Annif cannot be installed or trained, the reason is printed."""
+    # here, since they bring much that runs of memory are not to hold
+    from others.environments import ANNIF, InstallError
+    from others.models import ModelError, Models
+
+    try:
+        programs = ANNIF.made(venvs)
+        place, environment = Models(classifier.bundle, folder).annif(programs)
+    except (InstallError, ModelError) as error:
+        print(f"annif index: not measured: {error}\n")
+        return {}
+
+    def run(project: str, file: Path) -> None:
+        command = [str(programs / "annif"), "index", project, str(file), "--force"]
+        own = {**os.environ, **environment, "PYTHONPATH": ""}
+        output = ["--output", str(folder / f"{project}.jsonl")]
+        subprocess.run(
+            [*command, *output], check=True, cwd=place, env=own, capture_output=True, text=True
+        )
+
+    version, found = ANNIF.version(programs), {}
+    for project, name in (("tfidf", "TF-IDF"), ("ensemble", "ensemble of TF-IDF and MLLM")):
+        try:
+            run(project, single)
+        except subprocess.CalledProcessError as error:
+            lines = error.stderr.strip().splitlines() or ["no message"]
+            print(f"annif index, {name}: not measured: {lines[-1][:200]}\n")
+        else:
+            found[f"annif index {version}, {name}, 1 list"] = partial(run, project, given)
+    return found
+
+
 def speed(args: argparse.Namespace, folder: Path) -> None:
     """Measure and print documents per second."""
     rows = documents(args.texts, args.documents)
@@ -128,6 +166,8 @@ def speed(args: argparse.Namespace, folder: Path) -> None:
     usual = None if args.skip_others else straightforward(rows, folder / "usual.jsonl")
     if usual is not None:
         arrangements["sentence-transformers and scikit-learn, fp32"] = usual
+    if args.venvs:
+        arrangements.update(annif_index(args.venvs.resolve(), classifier, given, single, folder))
     in_process(classifier, rows[:BLOCK])
     best = dict.fromkeys(arrangements, float("inf"))
     start = dict.fromkeys(starts, float("inf"))
@@ -263,6 +303,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--skip-memory", action="store_true")
     parser.add_argument("--skip-others", action="store_true")
+    parser.add_argument("--venvs", type=Path, metavar="DIR", help="measure annif index too")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--memory-run", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--blocks", action="store_true", help="compare lanes without starts only")

@@ -50,6 +50,7 @@ def write_tiny_bundle(folder: Path) -> None:
             "assigned": one / 2,
             "possible": one / 4,
             "coverage_floor": np.zeros(2, np.float32),
+            "companion_share": one / 8,
         },
         scale=1.0,
         metrics={"n_texts": 1},

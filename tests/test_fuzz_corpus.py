@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from critech.bundle import read_bundle
+from critech.scorer import Scorer
+
 CORPUS = Path(__file__).parent / "fuzz_corpus"
 INPUTS = sorted(path for path in CORPUS.rglob("*") if path.is_file())
 
@@ -18,3 +21,11 @@ def test_a_kept_input_breaks_nothing(path: Path) -> None:
 
 def test_every_target_has_inputs() -> None:
     assert {path.parent.name for path in INPUTS} == {"bundle", "ipc", "ndjson", "text"}
+
+
+def test_the_bundle_that_is_changed_is_a_sound_one(tmp_path: Path) -> None:
+    """Else every input would be refused for what is wrong with it already."""
+    import_module("tiny_bundle").write_tiny_bundle(tmp_path / "tiny")
+    bundle = read_bundle(tmp_path / "tiny")
+    assert len(bundle.thresholds.companions[0].columns) == len(bundle.labels)
+    assert Scorer(bundle).score("a pump", "en").scores.shape == (len(bundle.labels),)

@@ -15,12 +15,30 @@ RANK: dict[Decision, int] = {"not_assigned": 0, "possible": 1, "assigned": 2}
 
 
 @dataclass(frozen=True)
+class Companions:
+    """Labels of one taxonomy, ``columns`` int [n], that are ``possible`` beside one that reached a
+    cut-off when their score is at least ``share`` of the best one, by language row float32 [2]."""
+
+    columns: npt.NDArray[np.intp]
+    share: FloatArray
+
+
+@dataclass(frozen=True)
 class Thresholds:
     """Cut-offs on the score per language row and label, float32 [2, n_labels]: ``assigned`` at or
-    above the first, ``possible`` at or above the second, which is never the higher one."""
+    above the first, ``possible`` at or above the second, which is never the higher one, or by
+    ``companions``."""
 
     assigned: FloatArray
     possible: FloatArray
+    companions: tuple[Companions, ...] = ()
+
+    def companion_share(self) -> FloatArray:
+        """Return the companions' shares as float32 [2, n_labels], 0 where there are none."""
+        share = np.zeros(self.possible.shape, dtype=np.float32)
+        for one in self.companions:
+            share[:, one.columns] = one.share[:, None]
+        return share
 
 
 def abstain(decisions: Sequence[Decision]) -> list[Decision]:
@@ -51,13 +69,20 @@ def decide(score: float, assigned: float, possible: float) -> Decision:
 def decide_all(
     scores: FloatArray, thresholds: Thresholds, row: int, parents: Sequence[int | None]
 ) -> list[Decision]:
-    """Return one decision per label. A category is never decided lower than a sub-item of it."""
+    """Return one decision per label. A category is never decided lower than a sub-item of it. A
+    text without any label of a taxonomy gets none by ``companions``."""
     decisions = [
         decide(
             float(scores[i]), float(thresholds.assigned[row, i]), float(thresholds.possible[row, i])
         )
         for i in range(len(scores))
     ]
+    for one in thresholds.companions:
+        least = one.share[row] * scores[one.columns].max()
+        if any(decisions[i] != "not_assigned" for i in one.columns):
+            for i in one.columns:
+                if decisions[i] == "not_assigned" and scores[i] >= least:
+                    decisions[i] = "possible"
     for child, parent in enumerate(parents):
         if parent is not None and RANK[decisions[child]] > RANK[decisions[parent]]:
             decisions[parent] = decisions[child]

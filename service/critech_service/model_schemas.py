@@ -64,19 +64,32 @@ class WholeCertificateOut(BaseModel):
     entries: list[CertificateEntryOut]
 
 
+class AnyFieldOut(BaseModel):
+    """How a text is told that is near the fields together: the joint log-odds are ``offset`` plus
+    ``fields`` times the log-odds of any field by the scores plus ``margin`` times the head's
+    margin, and the joint probability counts from the cut-off of the text's language."""
+
+    offset: float
+    fields: float
+    margin: float
+    cutoffs: dict[str, float]
+    cutoff_rule: str
+
+
 class ScreeningModelOut(BaseModel):
     """What screening adds to the scores."""
 
     fusion: FusionOut | None
     cutoffs: dict[str, dict[str, float]]
     cutoff_rule: str
+    any_field: AnyFieldOut | None
     certificate: WholeCertificateOut | None
 
 
 class ModelDetailsOut(ModelOut):
     """The bundle in use."""
 
-    format: int = Field(examples=[2])
+    format: int = Field(examples=[3])
     encoder: EncoderOut
     files: dict[str, FileOut]
     training: dict[str, Any] = Field(description="What the training run put down of itself.")

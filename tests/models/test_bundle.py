@@ -167,6 +167,31 @@ def test_a_bundle_of_format_1_has_no_out_of_distribution_signal(copy: Path) -> N
     assert read_bundle(copy).coverage_floor.tolist() == [0.0, 0.0]
 
 
+def test_before_format_3_no_label_was_possible_beside_another(copy: Path) -> None:
+    assert read_bundle(copy).thresholds.companions
+    with np.load(copy / "arrays.npz") as archive:
+        arrays = {name: archive[name] for name in archive.files if name != "companion_share"}
+    edit_manifest(copy, format=2)
+    assert read_bundle(copy).thresholds.companions == ()  # though the array is there
+    rewrite(copy, "arrays.npz", arrays)
+    assert read_bundle(copy).thresholds.companions == ()
+    edit_manifest(copy, format=3)
+    with pytest.raises(BundleError, match="lacks an array"):
+        read_bundle(copy)
+
+
+@pytest.mark.parametrize("value", [0.5, 0.0, -1.0, 1.5])
+def test_a_share_of_one_label_alone_is_refused(value: float, copy: Path) -> None:
+    with np.load(copy / "arrays.npz") as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    several = max((one.columns for one in read_bundle(copy).thresholds.companions), key=len)
+    assert len(several) > 1
+    arrays["companion_share"][0, several[0]] = value
+    rewrite(copy, "arrays.npz", arrays)
+    with pytest.raises(BundleError, match="companion_share differs"):
+        read_bundle(copy)
+
+
 def test_a_bundle_without_examples_and_screening_is_read(copy: Path) -> None:
     manifest = json.loads((copy / MANIFEST).read_text())
     kept = {name: entry for name, entry in manifest["files"].items() if name in REQUIRED}

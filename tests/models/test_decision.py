@@ -1,10 +1,12 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from critech.decision import Thresholds, abstain, decide, decide_all, lift_parents
+from critech.decision import Companions, Thresholds, abstain, decide, decide_all, lift_parents
 
 PARENTS = [None, 0, 0, None, 3]
 
@@ -40,6 +42,54 @@ def test_a_category_is_never_decided_lower_than_a_sub_item() -> None:
     assert decide_all(scores, thresholds, 0, PARENTS) == [
         "assigned", "assigned", "not_assigned", "possible", "possible",
     ]  # fmt: skip
+
+
+def _with_companions(share: float) -> Thresholds:
+    """Two lists of four labels; the first has companions, in English."""
+    return Thresholds(
+        assigned=np.full((2, 8), 0.5, dtype=np.float32),
+        possible=np.full((2, 8), 0.2, dtype=np.float32),
+        companions=(Companions(np.arange(4), np.array([share, 1.0], dtype=np.float32)),),
+    )
+
+
+def test_a_label_near_the_best_one_is_possible_beside_it() -> None:
+    scores = np.array([0.4, 0.11, 0.1, 0.09, 0.4, 0.11, 0.1, 0.09], dtype=np.float32)
+    none = ["not_assigned"] * 3
+    thresholds = _with_companions(0.25)
+    english, japanese = (decide_all(scores, thresholds, row, [None] * 8) for row in (0, 1))
+    assert english == ["possible"] * 3 + ["not_assigned", "possible", *none]
+    assert japanese == ["possible", *none, "possible", *none]
+
+
+def test_no_label_is_possible_beside_none() -> None:
+    scores = np.full(8, 0.19, dtype=np.float32)
+    assert decide_all(scores, _with_companions(0.01), 0, [None] * 8) == ["not_assigned"] * 8
+
+
+@given(
+    arrays(np.float32, 8, elements=st.floats(0, 1, width=32)),
+    st.floats(np.float32(0.01), 1, width=32),
+)
+def test_companions_add_labels_and_take_none(scores: np.ndarray, share: float) -> None:
+    """What is decided is a run of the highest scores, and the same texts have some label."""
+    with_ = _with_companions(share)
+    without = dataclasses.replace(with_, companions=())
+    found, alone = (decide_all(scores, one, 0, [None] * 8) for one in (with_, without))
+    for now, before in zip(found, alone, strict=True):
+        assert now == before or (before, now) == ("not_assigned", "possible")
+    assert found[4:] == alone[4:]
+    own = found[:4]
+    assert (set(own) == {"not_assigned"}) == (set(alone[:4]) == {"not_assigned"})
+    inside = [s for s, d in zip(scores[:4], own, strict=True) if d != "not_assigned"]
+    outside = [s for s, d in zip(scores[:4], own, strict=True) if d == "not_assigned"]
+    assert not inside or not outside or min(inside) > max(outside)
+
+
+def test_shares_by_label_are_zero_without_companions() -> None:
+    share = _with_companions(0.25).companion_share()
+    assert share[0].tolist() == [0.25] * 4 + [0.0] * 4
+    assert share[1].tolist() == [1.0] * 4 + [0.0] * 4
 
 
 def test_abstaining_keeps_what_reached_a_cut_off_and_assigns_nothing() -> None:

@@ -191,6 +191,11 @@ def test_model_and_health(client: TestClient, classifier: Classifier) -> None:
     model = client.get("/v1/model").json()
     assert model["digest"] == classifier.bundle.digest
     assert model["metrics"]["n_texts"] == model["training"]["n_texts"]["held_out"]
+    screening, any_field = classifier.bundle.screening, classifier.bundle.any_field
+    assert screening is not None
+    assert any_field is not None
+    assert model["screening"]["cutoff_rule"] == screening.cutoff_rule
+    assert model["screening"]["any_field"] == any_field.as_dict()
     assert client.get("/healthz").json() == {"status": "ok"}
     assert client.get("/readyz").json()["status"] == "ready"
 

@@ -13,27 +13,32 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from marked_texts import LASER, ROCKET, correction, marked_text
+from marked_texts import LASER, ROBOT, ROCKET, correction, marked_text
 
 from critech.bundle import read_bundle, write_bundle
 from critech.encoder import OnnxEncoder
 from critech_labels import load_taxonomies
 from critech_labels.taxonomy import label_order
-from critech_training.bundle_fit import FitConfig, Identity, Part, fit_content, provenance
+from critech_training.bundle_fit import FitConfig, Identity, fit_content, provenance
 from critech_training.corpus import Record, split
-from critech_training.embedding import embed_records
+from critech_training.embedding import Part, embed_records
+
+WRITERS = "mnpqr"
 
 
 @pytest.fixture(scope="session")
 def marked_corpus() -> list[Record]:
-    """300 texts: a third for each of two labels, a third plain."""
+    """400 texts by five writers: 100 for each of three labels, one of them calibrated as on unknown
+    writers, and 100 plain."""
     rng = random.Random(5)
     records = []
-    for i in range(300):
-        label = (ROCKET, LASER, None)[i % 3]
+    for i in range(400):
+        label = (ROCKET, LASER, None)[i % 3] if i < 300 else ROBOT
         text, kind = marked_text(label, rng), "plain" if label is None else "pos"
         labels = {} if label is None else {label: 2}
-        records.append(Record(f"m-{i:03}", "en", "abstract", kind, None, text, labels))
+        records.append(
+            Record(f"{WRITERS[i % 5]}-{i:03}", "en", "abstract", kind, None, text, labels)
+        )
     return records
 
 

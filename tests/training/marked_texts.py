@@ -8,8 +8,8 @@ import random
 
 from critech.corrections import Correction
 
-ROCKET, LASER = "jp-secret-patent-25:10", "jp-kprogram-50:K01"
-WORDS = {ROCKET: "zqxj vkwq", LASER: "gghh jjyy", None: "aeio uuoi"}
+ROCKET, LASER, ROBOT = "jp-secret-patent-25:10", "jp-kprogram-50:K01", "jp-critical-20:15"
+WORDS = {ROCKET: "zqxj vkwq", LASER: "gghh jjyy", ROBOT: "wwvv xqqk", None: "aeio uuoi"}
 NOON = dt.datetime(2026, 1, 31, 12, tzinfo=dt.UTC)
 
 

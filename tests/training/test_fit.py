@@ -1,10 +1,11 @@
-from dataclasses import replace
+import dataclasses
 
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from critech.decision import decide_all
 from critech_training.fit import (
     CalibrationConfig,
     HeadConfig,
@@ -37,7 +38,7 @@ def test_heads_separate_what_is_separable_and_mask_strength_1() -> None:
     strengths[vectors[:, 0] > 0.3, 0] = 2
     strengths[0, 2] = 2  # a single positive is too few
     tokens = [[7]] * 60
-    config = replace(CONFIG, dense_inverse_regularisation=100.0)
+    config = dataclasses.replace(CONFIG, dense_inverse_regularisation=100.0)
     heads = fit_heads(vectors, tokens, strengths, config, n_jobs=1)
     z = margins(heads, vectors, tokens)
     positive = strengths[:, 0] == 2
@@ -146,6 +147,47 @@ def test_half_of_the_best_f1_is_the_best_cut_off_for_calibrated_scores() -> None
 def _f1(scores: np.ndarray, positive: np.ndarray, cut: float) -> float:
     chosen = scores >= cut
     return 2 * (chosen & positive).sum() / (chosen.sum() + positive.sum())
+
+
+def test_companions_add_as_many_labels_as_they_may() -> None:
+    """Five of ten English texts have a label; by a fifth of a label each, one more in all."""
+    best = [0.9, 0.8, 0.7, 0.6, 0.5] + [0.01] * 5 + [0.01]
+    second = [0.009, 0.016, 0.007, 0.006, 0.005] + [0.009] * 5 + [0.9]
+    scores = np.array([best, second], dtype=np.float32).T
+    strengths = np.array([[2, 0]] * 5 + [[0, 0]] * 5 + [[0, 2]], dtype=np.int8)
+    rows, config = np.array([0] * 10 + [1]), CalibrationConfig(companions={"a": 0.2})
+    thresholds = choose_thresholds(scores, strengths, rows, ["a", "a"], config)
+    (found,) = thresholds.companions
+    assert found.columns.tolist() == [0, 1]
+    assert found.share.tolist() == [np.float32(0.016) / np.float32(0.8), 1.0]
+    decided = [decide_all(row, thresholds, 0, [None, None]) for row in scores[:10]]
+    assert [row[1] for row in decided] == ["not_assigned", "possible", *["not_assigned"] * 8]
+    none = dataclasses.replace(config, companions={"a": 0.19})
+    (found,) = choose_thresholds(scores, strengths, rows, ["a", "a"], none).companions
+    assert found.share.tolist() == [1.0, 1.0]
+    assert choose_thresholds(scores, strengths, rows, ["b", "b"], config).companions == ()
+
+
+def test_a_label_that_was_never_learned_is_no_companion() -> None:
+    """Its scores are all the same, and so would be near the best one of every unsure text."""
+    rng = np.random.default_rng(7)
+    learned = rng.uniform(0.3, 0.9, size=(50, 2)) * np.eye(2)[np.arange(50) % 2]
+    scores = np.hstack([learned, np.full((50, 3), 0.05)]).astype(np.float32)
+    strengths = np.zeros((50, 5), dtype=np.int8)
+    strengths[np.arange(50), np.arange(50) % 2] = 2
+    config = CalibrationConfig(companions={"a": 0.2})
+    (found,) = choose_thresholds(scores, strengths, np.zeros(50, int), ["a"] * 5, config).companions
+    assert found.columns.tolist() == [0, 1]
+
+
+def test_a_list_with_sub_items_has_no_companions() -> None:
+    config = CalibrationConfig(companions={"a": 0.2})
+    groups = ["a", "a sub-items"]
+    empty = np.zeros((0, 2))
+    with pytest.raises(ValueError, match="a has sub-items"):
+        choose_thresholds(
+            empty.astype(np.float32), empty.astype(np.int8), np.zeros(0, int), groups, config
+        )
 
 
 def test_recall_may_count_twice_instead() -> None:

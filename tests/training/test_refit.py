@@ -1,6 +1,7 @@
 """``critech train --extra`` end to end: what it uses, what it refuses, what it never writes."""
 
 import argparse
+import dataclasses
 import io
 import json
 import random
@@ -11,21 +12,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from marked_texts import LASER, ROCKET, correction, filler, marked_text
+from marked_texts import LASER, ROBOT, ROCKET, correction, filler, marked_text
 
 from critech import Classifier
-from critech.bundle import read_bundle
+from critech.bundle import Bundle, read_bundle
+from critech.bundle.manifest import FORMAT
 from critech.cli import main
 from critech.corrections import Correction, add_correction
 from critech.encoder import OnnxEncoder
 from critech.errors import BundleError, InputError
 from critech.text import compose_document
+from critech_training.bundle_fit import FitConfig, Known
 from critech_training.commands.train_extra import print_extra
 from critech_training.corpus import Record, split, strengths
 from critech_training.embedding import embed_records
 from critech_training.extra import ExtraTexts, Refused
+from critech_training.fit import CalibrationConfig, calibrate, calibration_group, margins
 from critech_training.measured import score_vectors
-from critech_training.refit import Given, check_base, keyed_digest, refit
+from critech_training.refit import Given, _by_rules_of, _known, check_base, keyed_digest, refit
 
 CANARY = "wxqzcanary"
 SECRET = b"k" * 32
@@ -163,6 +167,87 @@ def test_nothing_but_heads_and_what_follows_from_them_changes(
     assert changed == {ROCKET}
 
 
+def test_what_is_calibrated_on_unknown_writers_stays_the_base_s(
+    shipped: Made, marked_base: Path
+) -> None:
+    """When nothing is judged of their labels. The other groups follow the new heads."""
+    base, new = read_bundle(marked_base), read_bundle(shipped.out)
+    for before, after in _calibrations(base, new):
+        assert np.array_equal(before[:, _group(base, ROBOT)], after[:, _group(base, ROBOT)])
+    own = _group(base, ROCKET)
+    assert not np.array_equal(base.calibration.slope[:, own], new.calibration.slope[:, own])
+
+
+def test_where_a_label_is_judged_they_are_calibrated_anew_with_its_heads(
+    marked_base: Path, run: Callable[..., Made]
+) -> None:
+    rng = random.Random(24)
+    made = run([correction(id=f"r-{i}", text=filler(rng), label=ROBOT) for i in range(16)])
+    base = read_bundle(marked_base)
+    new = read_bundle(made.out if made.code == 0 else made.rejected, accept_rejected=True)
+    own = _group(base, ROBOT)
+    assert not np.array_equal(base.calibration.slope[:, own], new.calibration.slope[:, own])
+    other = _group(base, ROCKET)
+    assert np.array_equal(base.calibration.slope[:, other], new.calibration.slope[:, other])
+
+
+def test_unknown_writers_calibrate_the_base(marked_base: Path, marked_corpus: list[Record]) -> None:
+    """By other margins than those of the heads that are shipped; the other groups by these."""
+    base, (_, held_out) = read_bundle(marked_base), split(marked_corpus)
+    encoder = OnnxEncoder(base.encoder_bytes, base.tokenizer_bytes, base.encoder_config)
+    z = margins(base.heads, *embed_records(encoder, held_out, 2))
+    y = strengths([record.labels for record in held_out], base.labels)
+    languages = [record.language for record in held_out]
+    found, _ = calibrate(z, y, languages, list(base.taxonomies), CalibrationConfig())
+    for label, same in ((ROCKET, True), (LASER, True), (ROBOT, False)):
+        own = _group(base, label)
+        assert np.array_equal(found.slope[:, own], base.calibration.slope[:, own]) == same, label
+
+
+def _group(bundle: Bundle, label: str) -> np.ndarray:
+    """The labels that share a calibration with one."""
+    return np.array([calibration_group(one) == calibration_group(label) for one in bundle.labels])
+
+
+def _calibrations(base: Bundle, new: Bundle) -> list[tuple[np.ndarray, np.ndarray]]:
+    return [
+        (base.calibration.slope, new.calibration.slope),
+        (base.calibration.offset, new.calibration.offset),
+        (base.thresholds.assigned, new.thresholds.assigned),
+        (base.thresholds.possible, new.thresholds.possible),
+    ]
+
+
+def test_a_base_of_older_rules_keeps_them(marked_base: Path) -> None:
+    """Else the gate would refuse what the rules change, whatever the corrections are."""
+    base = read_bundle(marked_base)
+    assert _by_rules_of(base, FitConfig()) == FitConfig()
+    made = base.manifest["training"]["config"]["calibration"]
+    before = {name: made[name] for name in made if name not in ("unknown_writers", "companions")}
+    training = {**base.manifest["training"], "config": {"calibration": before}}
+    old = dataclasses.replace(base, manifest={**base.manifest, "training": training})
+    found = _by_rules_of(old, FitConfig()).calibration
+    assert (found.unknown_writers, found.companions) == ((), {})
+    assert (
+        dataclasses.replace(
+            found,
+            unknown_writers=CalibrationConfig().unknown_writers,
+            companions=CalibrationConfig().companions,
+        )
+        == CalibrationConfig()
+    )
+
+
+def test_a_base_calibrated_by_other_rules_is_calibrated_anew(marked_base: Path) -> None:
+    base = read_bundle(marked_base)
+    training = json.loads(json.dumps(base.manifest["training"]))
+    assert _known(base, training) == Known(base.heads, (base.calibration, base.thresholds))
+    training["config"]["calibration"]["writer_folds"] += 1
+    assert _known(base, training) == Known(base.heads, None)
+    training["corpus_digest"] = "sha256:0"
+    assert _known(base, training) is None
+
+
 def test_the_same_inputs_give_the_same_bytes(shipped: Made, run: Callable[..., Made]) -> None:
     """The first run embeds the corpus, the second takes its vectors out of the cache."""
     again = run(good_corrections(), "--threads", "1")
@@ -195,7 +280,7 @@ def test_a_kept_rejected_bundle_does_not_load_unless_asked_to(refused: Made) -> 
 def test_a_rejected_bundle_is_refused_by_older_readers_too(refused: Made) -> None:
     """Versions that know nothing of rejection accept formats from 1 up."""
     manifest = json.loads((refused.rejected / "manifest.json").read_text())
-    assert (manifest["format"], manifest["rejected"]) == (0, 2)
+    assert (manifest["format"], manifest["rejected"]) == (0, FORMAT)
 
 
 @pytest.mark.parametrize("which", ["shipped", "refused"])
@@ -252,7 +337,7 @@ def test_the_token_ids_of_corrections_are_not_in_the_vocabulary(
 def test_the_cache_holds_vectors_and_nothing_else(shipped: Made, run: Callable[..., Made]) -> None:
     (path,) = {*_cells(run)}
     found = np.load(path, allow_pickle=False)
-    assert (found.shape, found.dtype) == ((300, 32), np.float32)
+    assert (found.shape, found.dtype) == ((400, 32), np.float32)
     assert re.fullmatch(r"vectors-[0-9a-f]{32}\.npy", path.name)
     assert path.stat().st_mode & 0o077 == 0
 

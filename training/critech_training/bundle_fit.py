@@ -9,10 +9,12 @@ from importlib import metadata
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from critech.bundle import BundleContent
+from critech.decision import Thresholds
 from critech.encoder import EncoderConfig
-from critech.heads import LANGUAGE_ROW, Heads
+from critech.heads import LANGUAGE_ROW, Calibration, Heads
 from critech_labels import Taxonomy
 from critech_labels.export import snapshot
 from critech_labels.matcher import SECRET_PATENTS
@@ -26,13 +28,14 @@ from critech_training.corpus import (
     corpus_digest,
     strengths,
 )
-from critech_training.embedding import FloatArray, TokenRows
+from critech_training.embedding import Part
 from critech_training.evaluate import summaries
 from critech_training.fit import (
     CalibrationConfig,
     HeadConfig,
     calibrate,
     calibrated_scores,
+    calibration_group,
     coverage_floor,
     fit_heads,
     margins,
@@ -47,6 +50,7 @@ from critech_training.screening_fit import (
     fit_any_field,
     fit_screening,
 )
+from critech_training.unknown_writers import margins_of_unknown_writers
 
 LEXICAL_DTYPE = np.float16
 PACKAGES = ("numpy", "onnxruntime", "scikit-learn", "scipy", "tokenizers")
@@ -63,16 +67,6 @@ class FitConfig:
 
 
 @dataclass(frozen=True)
-class Part:
-    """Records and what the served encoder gives for them: unit vectors float32 [n_texts, dimension]
-    and token ids."""
-
-    records: Sequence[Record]
-    vectors: FloatArray
-    tokens: TokenRows
-
-
-@dataclass(frozen=True)
 class Identity:
     """What of a bundle is there before anything is fitted: its name and version, the encoder as it
     is served, and what the manifest says about the training."""
@@ -85,6 +79,17 @@ class Identity:
     training: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Known:
+    """What a bundle fitted on the same texts, without judged ones, already has: its heads, which
+    stand for the labels that nothing is judged of, see ``fit_heads``; and, by the same calibration
+    configuration, calibration and cut-offs, which stand for the groups of ``unknown_writers`` when
+    nothing is judged of any label in them."""
+
+    heads: Heads
+    calibrated: tuple[Calibration, Thresholds] | None
+
+
 def fit_content(
     identity: Identity,
     fit: Part,
@@ -93,20 +98,42 @@ def fit_content(
     config: FitConfig,
     *,
     judged: JudgedTexts | None = None,
-    known: Heads | None = None,
+    known: Known | None = None,
 ) -> BundleContent:
     """Return a bundle's content without metrics and card: heads fitted on ``fit`` and on what is
-    judged, all else on ``held_out``. Nothing but the heads' weights depends on judged texts.
-    ``known`` heads, see ``fit_heads``, spare the labels that nothing is judged of."""
+    judged, all else on ``held_out``. Nothing but the heads' weights, and what follows from them,
+    depends on judged texts. What is ``known`` is not fitted again."""
     labels = label_order(taxonomies)
     y_fit = strengths([record.labels for record in fit.records], labels)
     y_held = strengths([record.labels for record in held_out.records], labels)
     heads = fit_heads(
-        fit.vectors, fit.tokens, y_fit, config.heads, config.threads, judged=judged, known=known
+        fit.vectors,
+        fit.tokens,
+        y_fit,
+        config.heads,
+        config.threads,
+        judged=judged,
+        known=known.heads if known else None,
     )
     z = margins(heads, held_out.vectors, held_out.tokens)
     languages = [record.language for record in held_out.records]
-    calibration, thresholds = calibrate(z, y_held, languages, taxonomies, config.calibration)
+    unknown = _of_unknown_writers(labels, config.calibration)
+    of_unknown = None if judged is None else judged.of(unknown)
+    stands = None if known is None or (of_unknown and of_unknown.any()) else known.calibrated
+    asked = z.copy()
+    if stands is None:
+        asked[:, unknown] = margins_of_unknown_writers(
+            fit,
+            held_out,
+            y_fit[:, unknown],
+            z[:, unknown],
+            config.heads,
+            n_folds=config.calibration.writer_folds,
+            n_jobs=config.threads,
+            judged=of_unknown,
+        )
+    found = calibrate(asked, y_held, languages, taxonomies, config.calibration)
+    calibration, thresholds = found if stands is None else _with_known(found, stands, unknown)
     scores = calibrated_scores(calibration, z, languages, parent_positions(taxonomies))
     rows = np.array([LANGUAGE_ROW[language] for language in languages])
     fields = field_positions(labels)
@@ -128,6 +155,7 @@ def fit_content(
             "fitted": calibration.fitted,
             "assigned": thresholds.assigned,
             "possible": thresholds.possible,
+            "companion_share": thresholds.companion_share(),
             "coverage_floor": coverage_floor(
                 heads.vocabulary, held_out.tokens, rows, config.calibration
             ),
@@ -150,6 +178,35 @@ def fit_content(
             scores[:, fields],
             y_held[:, fields],
             config=config.screening,
+        ),
+    )
+
+
+def _of_unknown_writers(labels: Sequence[str], config: CalibrationConfig) -> npt.NDArray[np.intp]:
+    """Return the positions of the labels that are calibrated as on unknown writers."""
+    return np.flatnonzero([calibration_group(label) in config.unknown_writers for label in labels])
+
+
+def _with_known(
+    found: tuple[Calibration, Thresholds],
+    known: tuple[Calibration, Thresholds],
+    columns: npt.NDArray[np.intp],
+) -> tuple[Calibration, Thresholds]:
+    """Return calibration and cut-offs as ``found``, with those ``known`` for some labels."""
+    chosen = np.zeros(found[0].slope.shape[1], dtype=bool)
+    chosen[columns] = True
+
+    def joined(one: object, other: object, *names: str) -> dict[str, Any]:
+        return {name: np.where(chosen, getattr(other, name), getattr(one, name)) for name in names}
+
+    companions = [
+        *(one for one in found[1].companions if not chosen[one.columns[0]]),
+        *(one for one in known[1].companions if chosen[one.columns[0]]),
+    ]
+    return (
+        Calibration(**joined(found[0], known[0], "slope", "offset", "fitted")),
+        Thresholds(
+            **joined(found[1], known[1], "assigned", "possible"), companions=tuple(companions)
         ),
     )
 

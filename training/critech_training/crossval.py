@@ -49,13 +49,13 @@ class CrossValidation:
     slices: Mapping[str, Slice]
 
 
-def assign_folds(records: Sequence[Record], n_folds: int, by: Grouping) -> Folds:
-    """Return a fold in 0..n_folds-1 for each record. Groups go, the largest first, to the fold that
-    is smallest so far; groups of equal size in the order of a hash of their name.
+def assign_folds(names: Sequence[str], n_folds: int) -> Folds:
+    """Return a fold in 0..n_folds-1 for each text, given the name of its group. Groups go, the
+    largest first, to the fold that is smallest so far; groups of equal size in the order of a hash
+    of their name.
 
     Raise ValueError when there are fewer groups than folds.
     """
-    names = [record.source if by == "source" else record.group for record in records]
     sizes = Counter(names)
     if len(sizes) < n_folds:
         raise ValueError(f"{len(sizes)} groups cannot fill {n_folds} folds")
@@ -88,7 +88,8 @@ def cross_validate(
     parents = parent_positions(taxonomies)
     y = strengths([record.labels for record in records], order)
     rows = np.array([LANGUAGE_ROW[record.language] for record in records])
-    folds = assign_folds(records, n_folds, by)
+    groups = [record.source if by == "source" else record.group for record in records]
+    folds = assign_folds(groups, n_folds)
     z = np.empty(y.shape, dtype=np.float32)
     for inside, outside in _parts(folds):
         fitted = fit_heads(

@@ -16,7 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from critech.decision import Thresholds, lift_parents
+from critech.decision import Companions, Thresholds, lift_parents
 from critech.heads import LANGUAGE_ROW, Calibration, Heads
 from critech.lexical import COVERAGE_TOKENS, LexicalVocabulary, count_features
 from critech.text import Language
@@ -53,6 +53,10 @@ class CalibrationConfig:
     ``base_rates``: for each calibration group the share of text-label pairs taken to be positive
     where a bundle is used (docs/decisions/0004). The corpus is far richer, so its negatives are
     weighted until positives have that share.
+    ``unknown_writers``: the calibration groups whose margins come from heads fitted without the
+    part of the corpus that a text is in, ``writer_folds`` times in all (docs/decisions/0024).
+    ``companions``: for a taxonomy without sub-items, how many labels more a text with a label may
+    have on average for being near its best one (docs/decisions/0025).
     """
 
     base_rates: Mapping[str, float] = field(
@@ -77,6 +81,15 @@ class CalibrationConfig:
     lowest_possible: float = 0.02
     coverage_quantile: float = 0.002
     coverage_margin: float = 0.9
+    unknown_writers: tuple[str, ...] = (
+        "jp-critical-20",
+        "us-ecra-14",
+        "us-ecra-14 sub-items",
+    )
+    writer_folds: int = 5
+    companions: Mapping[str, float] = field(
+        default_factory=lambda: {"jp-secret-patent-25": 0.2, "jp-kprogram-50": 0.2}
+    )
 
 
 def fit_vocabulary(token_rows: Sequence[Sequence[int]], config: HeadConfig) -> LexicalVocabulary:
@@ -408,10 +421,20 @@ def choose_thresholds(
     taxonomies named in ``possible_recall`` the highest score at which micro recall is at least
     what stands there, for the others the score with the highest F-beta; never above ``assigned``
     and never below ``lowest_possible``, even where that costs recall. One
-    cut-off serves all labels of a taxonomy, since single labels have too few held-out positives."""
+    cut-off serves all labels of a taxonomy, since single labels have too few held-out positives.
+    Companions: the lowest share of a text's best score at which texts with a label get no more
+    labels by it, on average, than ``companions`` allows; labels without a held-out positive have
+    no part in it.
+
+    Raise ValueError for ``companions`` of a taxonomy with sub-items."""
     n_labels = scores.shape[1]
     assigned = np.full((2, n_labels), 0.5, dtype=np.float32)
     possible = np.full((2, n_labels), 0.1, dtype=np.float32)
+    shares: dict[str, FloatArray] = {}
+    for group in config.companions:
+        if f"{group} sub-items" in taxonomy_of:
+            raise ValueError(f"{group} has sub-items, and so can have no companions")
+    learned = (strengths == POSITIVE).any(axis=0)
     for row, group, texts, columns in _cells(language_rows, taxonomy_of):
         s, y = scores[np.ix_(texts, columns)], strengths[np.ix_(texts, columns)]
         used = y != ARGUABLE
@@ -428,7 +451,31 @@ def choose_thresholds(
             reach = _best_f(s[used], is_positive, config.possible_beta, weight)[1]
         assigned[row, columns] = best
         possible[row, columns] = min(best, max(reach, config.lowest_possible))
-    return Thresholds(assigned, possible)
+        if group in config.companions:
+            share = shares.setdefault(group, np.ones(2, dtype=np.float32))
+            share[row] = _companion_share(
+                s[:, learned[columns]], float(possible[row, columns[0]]), config.companions[group]
+            )
+    own = {group: [name == group for name in taxonomy_of] for group in shares}
+    return Thresholds(
+        assigned,
+        possible,
+        tuple(
+            Companions(np.flatnonzero(learned & own[group]), share)
+            for group, share in shares.items()
+        ),
+    )
+
+
+def _companion_share(scores: FloatArray, possible: float, more: float) -> float:
+    """Return the lowest share of its best score at which a text that reaches ``possible`` gets, on
+    average, at most ``more`` labels that do not; ties together count as too many."""
+    flagged = scores[scores.max(axis=1) >= possible]
+    ratios = (flagged / flagged.max(axis=1, keepdims=True))[flagged < possible]
+    descending = np.unique(ratios)[::-1]
+    added = np.searchsorted(-np.sort(ratios)[::-1], -descending, side="right")
+    allowed = descending[added <= more * len(flagged)]
+    return float(allowed[-1]) if len(allowed) else 1.0
 
 
 def coverage_floor(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,14 @@ class JudgedTexts:
     vectors: npt.NDArray[np.float32]
     tokens: Sequence[tuple[int, ...]]
     strengths: Strengths
+
+    def of(self, columns: npt.NDArray[np.intp]) -> JudgedTexts:
+        """Return the same texts with what is judged of some labels."""
+        return replace(self, strengths=self.strengths[:, columns])
+
+    def any(self) -> bool:
+        """Return whether anything is judged of any text."""
+        return bool((self.strengths != ARGUABLE).any())
 
 
 def judged_weights(corpus: Strengths, judged: Strengths, weight: float) -> npt.NDArray[np.float64]:

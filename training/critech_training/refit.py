@@ -1,7 +1,8 @@
 """A bundle made from another one and reviewers' corrections: ``critech train --extra``.
 
 The encoder stays as it is, byte for byte. Heads, calibration, thresholds and screening are fitted
-again on the corpus; the corrections' texts take part in the heads alone.
+again on the corpus, by the rules that the base was made by; the corrections' texts take part in
+heads alone.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import hmac
+import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,12 +29,13 @@ from critech_labels.taxonomy import label_order
 from critech_training.bundle_fit import (
     FitConfig,
     Identity,
-    Part,
+    Known,
     fit_content,
     held_out_metrics,
     provenance,
 )
 from critech_training.corpus import Record, split, strengths
+from critech_training.embedding import Part
 from critech_training.evaluate import taxonomy_slices
 from critech_training.extra import ExtraTexts, extra_strengths, extra_texts
 from critech_training.gate import Row, negative_rows, recall_rows, summary, wrong_rows
@@ -41,6 +44,8 @@ from critech_training.measured import score_vectors
 from critech_training.model_card import model_card
 from critech_training.settle import JudgedDocument, Outcome
 from critech_training.vector_cache import embed_cached, encoder_digest
+
+LATER_RULES: Mapping[str, Any] = {"unknown_writers": (), "companions": {}}
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,7 @@ def refit(given: Given) -> Refitted:
     """
     taxonomies = list(given.base.taxonomies)
     labels = label_order(taxonomies)
+    given = dataclasses.replace(given, config=_by_rules_of(given.base, given.config))
     check_base(given.base, label_order(load_taxonomies().values()))
     extra = extra_texts(given.corrections, taxonomies, given.corpus, given.measuring)
     if not extra.fit:
@@ -118,9 +124,14 @@ def refit(given: Given) -> Refitted:
     fit, held_out = _embedded(encoder, given, parts)
     judged = _judged(encoder, extra.fit, given)
     identity = _identity(given, parts, labels)
-    known = given.base.heads if _same_fit(given.base, identity.training) else None
     content = fit_content(
-        identity, fit, held_out, taxonomies, given.config, judged=judged, known=known
+        identity,
+        fit,
+        held_out,
+        taxonomies,
+        given.config,
+        judged=judged,
+        known=_known(given.base, identity.training),
     )
     with tempfile.TemporaryDirectory() as folder:
         write_bundle(content, Path(folder) / "draft")
@@ -138,13 +149,32 @@ def _why(outcomes: Mapping[Outcome, int]) -> str:
     return ", ".join(f"{name} {n}" for name, n in outcomes.items()) or "no correction is in it"
 
 
-def _same_fit(base: Bundle, training: Mapping[str, Any]) -> bool:
-    """Return whether the base's heads were fitted on the same texts by the same configuration."""
+def _by_rules_of(base: Bundle, config: FitConfig) -> FitConfig:
+    """Return the configuration without the rules that came after the base: the gate is to compare
+    what corrections do, not what rules do."""
+    made = base.manifest["training"].get("config", {}).get("calibration", {})
+    without = {name: none for name, none in LATER_RULES.items() if name not in made}
+    return dataclasses.replace(
+        config, calibration=dataclasses.replace(config.calibration, **without)
+    )
+
+
+def _known(base: Bundle, training: Mapping[str, Any]) -> Known | None:
+    """Return what of the base need not be fitted again: nothing when its heads were fitted on other
+    texts or by another configuration."""
     made = base.manifest["training"]
     before, now = (dict(one.get("config", {}).get("heads", {})) for one in (made, training))
     now.pop("judged_weight")
     before.pop("judged_weight", None)
-    return made.get("corpus_digest") == training["corpus_digest"] and before == now
+    if made.get("corpus_digest") != training["corpus_digest"] or before != now:
+        return None
+    before, now = (_plain(one.get("config", {}).get("calibration")) for one in (made, training))
+    return Known(base.heads, (base.calibration, base.thresholds) if before == now else None)
+
+
+def _plain(config: object) -> Any:
+    """Return a configuration as a manifest gives it back."""
+    return json.loads(json.dumps(config))
 
 
 def _embedded(
@@ -152,13 +182,10 @@ def _embedded(
 ) -> tuple[Part, Part]:
     key = encoder_digest(given.base)
     vectors, tokens = embed_cached(encoder, key, given.corpus, given.cache, given.config.threads)
+    whole = Part(given.corpus, vectors, tokens)
     at = {record.id: row for row, record in enumerate(given.corpus)}
-
-    def part(records: Sequence[Record]) -> Part:
-        rows = [at[record.id] for record in records]
-        return Part(records, vectors[rows], [tokens[row] for row in rows])
-
-    return part(parts[0]), part(parts[1])
+    fit, held_out = (whole.take(np.array([at[one.id] for one in records])) for records in parts)
+    return fit, held_out
 
 
 def _judged(encoder: OnnxEncoder, documents: Sequence[JudgedDocument], given: Given) -> JudgedTexts:

@@ -22,13 +22,12 @@ from critech_training.base_weights import PACKED_BASE
 from critech_training.bundle_fit import (
     FitConfig,
     Identity,
-    Part,
     fit_content,
     held_out_metrics,
     provenance,
 )
 from critech_training.corpus import Record, corpus_digest, pair_rows, split, strengths, tuning_part
-from critech_training.embedding import embed_records
+from critech_training.embedding import Part, embed_records
 from critech_training.evaluate import GoldText, score_texts
 from critech_training.export import export_onnx
 from critech_training.finetune import FinetuneConfig, FinetuneData, finetune, settled
@@ -63,7 +62,7 @@ class TrainConfig(FitConfig):
     """Everything that decides a bundle besides corpus and code."""
 
     name: str = "default"
-    version: str = "0.6.1"
+    version: str = "0.7.0"
     base: str = PACKED_BASE
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
 

@@ -18,6 +18,7 @@ from critech.errors import InputError
 FormatName = Literal["parquet", "jsonl", "csv"]
 Layout = Literal["nested", "flat"]
 FORMATS: tuple[FormatName, ...] = ("parquet", "jsonl", "csv")
+GROUP_BYTES = 16 << 20
 LAYOUTS: tuple[Layout, ...] = ("nested", "flat")
 NESTED = (
     *FLAT[:7],
@@ -121,7 +122,8 @@ class Csv:
 
 @dataclass(frozen=True)
 class Parquet:
-    """Parquet with zstd, typed by the schema; one row group for each shard."""
+    """Parquet with zstd, typed by the schema. A shard is one row group; the output joins some of
+    them into each of its own, since its writer holds the description of every one, 80 kB."""
 
     rows: Rows
     schema: Any
@@ -139,12 +141,23 @@ class Parquet:
             writer.write_table(table)
 
     def assemble(self, shards: Iterable[Path], file: BinaryIO) -> None:
-        """Write the shards one after the other, one in memory at a time."""
+        """Write the shards one after the other. As many make one row group as ``GROUP_BYTES`` of
+        memory hold, or one alone."""
         import pyarrow.parquet as pq
 
+        group: list[Any] = []
+        size = 0
         with self._writer(file) as writer:
             for shard in shards:
-                writer.write_table(pq.read_table(shard, schema=self.schema, use_threads=False))
+                with pq.ParquetFile(shard, pre_buffer=False) as opened:
+                    table = opened.read(use_threads=False)
+                size += table.nbytes
+                if group and size > GROUP_BYTES:
+                    writer.write_table(arrow().concat_tables(group))
+                    group, size = [], table.nbytes
+                group.append(table)
+            if group:
+                writer.write_table(arrow().concat_tables(group))
 
     def _writer(self, file: BinaryIO) -> Any:
         import pyarrow.parquet as pq

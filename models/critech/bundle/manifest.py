@@ -3,7 +3,8 @@
 ``FORMAT`` is raised when an older critech could misread a newer bundle: a file is added that must
 not be ignored, a field changes its meaning, or features are computed differently. A bundle with a
 higher number than this is refused. Format 2 added ``coverage_floor``; a bundle of format 1 is read
-as one without an out-of-distribution signal. A bundle that its own training refused has the number
+as one without an out-of-distribution signal. Format 3 added ``companion_share``; before it no label
+was ``possible`` beside another. A bundle that its own training refused has the number
 0, which every critech refuses, and its real one as ``rejected``.
 """
 
@@ -18,7 +19,7 @@ from critech.digest import digest
 from critech.errors import BundleError
 from critech.plain_data import read_json
 
-FORMAT = 2
+FORMAT = 3
 REJECTED = 0
 MANIFEST = "manifest.json"
 ENCODER = "encoder.onnx"

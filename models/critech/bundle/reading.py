@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from critech.bundle.arrays import check_label_order, read_arrays
+from critech.bundle.arrays import check_label_order, companions_of, read_arrays
 from critech.bundle.manifest import (
     ANY_FIELD,
     ARRAYS,
@@ -153,7 +153,11 @@ def _assemble(manifest: dict[str, Any], files: Mapping[str, bytes]) -> Bundle:
             vocabulary=LexicalVocabulary(arrays["lexical_keys"], arrays["lexical_idf"]),
         ),
         calibration=Calibration(arrays["slope"], arrays["offset"], arrays["fitted"]),
-        thresholds=Thresholds(arrays["assigned"], arrays["possible"]),
+        thresholds=Thresholds(
+            arrays["assigned"],
+            arrays["possible"],
+            companions_of(labels, arrays["companion_share"]),
+        ),
         coverage_floor=arrays["coverage_floor"],
         metrics=read_json(files[METRICS]),
         examples=_read_examples(files.get(EXAMPLES), len(labels), arrays["center"].size),

@@ -13,7 +13,7 @@ from typing import Any
 
 from critech import __version__
 from critech.batch.budget import Budget
-from critech.batch.columns import titles_of
+from critech.batch.columns import give_memory_back, titles_of
 from critech.batch.counting import Counting
 from critech.batch.disk import Disk
 from critech.batch.errors import (
@@ -63,6 +63,8 @@ def _run_here(args: argparse.Namespace) -> int:
     args.bundle = None if args.bundle is None else Path(args.bundle)
     args.format = args.format or format_of(args.output)
     args.layout = args.layout or ("flat" if args.format == "csv" else "nested")
+    if args.format == "parquet":
+        give_memory_back()
     planned = plan(**_source(args))
     check_files(args, planned)
     if not args.quiet:

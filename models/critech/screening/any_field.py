@@ -12,6 +12,7 @@ import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -56,22 +57,25 @@ class AnyField:
         logit = self.offset + self.fields * float(at_least_one(scores)) + self.margin * margin
         return float(0.5 * (1.0 + np.tanh(0.5 * logit)))
 
-    def to_bytes(self) -> bytes:
-        """Return the head as one compressed archive of plain arrays."""
-        said = {
+    def as_dict(self) -> dict[str, Any]:
+        """Return weights, cut-offs and the rule that chose them, JSON-ready."""
+        return {
             "offset": self.offset,
             "fields": self.fields,
             "margin": self.margin,
             "cutoffs": dict(self.cutoffs),
             "cutoff_rule": self.cutoff_rule,
         }
+
+    def to_bytes(self) -> bytes:
+        """Return the head as one compressed archive of plain arrays."""
         out = io.BytesIO()
         np.savez_compressed(
             out,
             dense=self.dense.astype(np.float32),
             lexical=self.lexical.astype(np.float16),
             intercept=np.array([self.intercept], dtype=np.float32),
-            said=np.frombuffer(json.dumps(said, sort_keys=True).encode(), dtype=np.uint8),
+            said=np.frombuffer(json.dumps(self.as_dict(), sort_keys=True).encode(), dtype=np.uint8),
         )
         return out.getvalue()
 

@@ -127,8 +127,11 @@ class Draft:
                 entry = self.model.certificate.entry(label.id, language)
         score = float(reading.scored.scores[at])
         decision: Decision = reading.scored.decisions[at]
-        if decision == "not_assigned" and score >= cutoff:
-            decision = "possible"
+        if decision != "assigned":
+            # each field for itself: none because it is near another one
+            row = LANGUAGE_ROW[reading.scored.language]
+            least = min(cutoff, float(self.scorer.bundle.thresholds.possible[row, at]))
+            decision = "possible" if score >= least else "not_assigned"
         return TextResult(
             score=score,
             decision=decision,

@@ -21,7 +21,7 @@ async def model(request: Request) -> Response:
     the fusion of rule and text and the recall certificate."""
     classifier = classifier_of(request)
     bundle = classifier.bundle
-    screening = bundle.screening
+    screening, any_field = bundle.screening, bundle.any_field
     return UnicodeJSONResponse(
         {
             **classifier.model.as_dict(),
@@ -31,7 +31,8 @@ async def model(request: Request) -> Response:
             "training": bundle.manifest.get("training", {}),
             "metrics": bundle.metrics,
             "card": bundle.model_card,
-            "screening": None if screening is None else screening.as_dict(),
+            "screening": screening
+            and {**screening.as_dict(), "any_field": any_field and any_field.as_dict()},
             "certificate": certificate_summary(bundle),
             "taxonomies": [{"id": t.id, "version": t.version} for t in bundle.taxonomies],
             "notice": dict(NOTICE),

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from batch_stub import LABELS, TITLES, StubClassifier
 
+from critech.batch import formats
 from critech.batch.columns import FLAT
 from critech.batch.formats import LAYOUTS, NESTED, format_of, output_format
 from critech.batch.records import Position, Record
@@ -73,11 +74,20 @@ def test_flat_is_the_same_in_all_formats(rows: list[Row], tmp_path: Path) -> Non
     ]
 
 
-def test_a_parquet_shard_is_a_row_group(rows: list[Row], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("limit", "expected"), [(1, [7, 5]), (1 << 20, [12])])
+def test_a_row_group_has_the_shards_that_memory_holds(
+    limit: int,
+    expected: list[int],
+    rows: list[Row],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     pq = pytest.importorskip("pyarrow.parquet")
+    monkeypatch.setattr(formats, "GROUP_BYTES", limit)
     file = pq.ParquetFile(io.BytesIO(whole("parquet", "nested", rows, tmp_path)))
     sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
-    assert [size for size in sizes if size] == [7, 5]
+    assert [size for size in sizes if size] == expected
+    assert [row["record"] for row in file.read().to_pylist()] == list(range(12))
 
 
 @pytest.mark.parametrize("name", ["parquet", "jsonl", "csv"])

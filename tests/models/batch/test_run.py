@@ -103,8 +103,8 @@ def test_the_same_run_again_changes_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["jsonl", "csv", "parquet"])
 def test_stopped_and_gone_on(name: FormatName, tmp_path: Path) -> None:
-    """The rows are those of an undisturbed run. So are the bytes, but of Parquet, in which the
-    shard that is saved on the way gives a row group of its own."""
+    """The rows are those of an undisturbed run. So are the bytes, but of Parquet, whose
+    row groups and dictionaries go by the shards."""
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     whole.mkdir()
     parts.mkdir()
