@@ -1,7 +1,9 @@
 # syntax=docker/dockerfile:1
 # Build:  docker build -t critech:0.1.0 .
-# Run:    docker run --read-only --cap-drop ALL -v "$PWD/keys:/run/critech:ro" \
-#           -e CRITECH_KEYS_FILE=/run/critech/keys.json critech:0.1.0
+# Run:    docker run --read-only --cap-drop ALL -p 127.0.0.1:8000:8000 \
+#           -v "$PWD/keys:/run/critech:ro" -e CRITECH_KEYS_FILE=/run/critech/keys.json critech:0.1.0
+# keys.json belongs to user 10001 with mode 600. With TLS or a socket of the service's own, give
+# the container another health check.
 # deploy/compose.yaml and deploy/helm run it with everything taken away; docs/operations.md says how.
 
 # Hand in NAME@sha256:... here to pin the base by digest.
