@@ -33,6 +33,22 @@ class Thresholds:
     possible: FloatArray
     companions: tuple[Companions, ...] = ()
 
+    def as_dict(self, labels: Sequence[str]) -> dict[str, dict[str, dict[str, float | None]]]:
+        """Return the cut-offs of the labels in their order, by language and label, JSON-ready:
+        ``beside`` is the companions' share, None where there is none."""
+        share = self.companion_share()
+        return {
+            language: {
+                label: {
+                    "assigned": round(float(self.assigned[row, i]), 6),
+                    "possible": round(float(self.possible[row, i]), 6),
+                    "beside": round(float(share[row, i]), 6) or None,
+                }
+                for i, label in enumerate(labels)
+            }
+            for row, language in enumerate(("en", "ja"))
+        }
+
     def companion_share(self) -> FloatArray:
         """Return the companions' shares as float32 [2, n_labels], 0 where there are none."""
         share = np.zeros(self.possible.shape, dtype=np.float32)

@@ -76,6 +76,15 @@ class AnyFieldOut(BaseModel):
     cutoff_rule: str
 
 
+class LabelCutoffsOut(BaseModel):
+    """The scores from which a label is decided. ``beside`` is the share of the best score of its
+    list from which it is possible in a text that has another label of the list already."""
+
+    assigned: float
+    possible: float
+    beside: float | None
+
+
 class ScreeningModelOut(BaseModel):
     """What screening adds to the scores."""
 
@@ -95,6 +104,9 @@ class ModelDetailsOut(ModelOut):
     training: dict[str, Any] = Field(description="What the training run put down of itself.")
     metrics: dict[str, Any] = Field(description="Held-out metrics with sample sizes.")
     card: str = Field(description="The bundle's own model card, Markdown.")
+    cutoffs: dict[str, dict[str, LabelCutoffsOut]] = Field(
+        description="By language and label id. Screening has cut-offs of its own."
+    )
     screening: ScreeningModelOut | None
     certificate: CertificateOut
     taxonomies: list[TaxonomyRefOut]

@@ -6,6 +6,7 @@ from starlette.testclient import TestClient
 
 from critech import Classifier, Document
 from critech.classifier import Options
+from critech.heads import LANGUAGE_ROW
 from critech.results import NOTICE
 from critech_service.app import create_app
 from critech_service.schemas import CLASSIFY_EXAMPLE, MAX_DOCUMENTS
@@ -191,6 +192,17 @@ def test_model_and_health(client: TestClient, classifier: Classifier) -> None:
     model = client.get("/v1/model").json()
     assert model["digest"] == classifier.bundle.digest
     assert model["metrics"]["n_texts"] == model["training"]["n_texts"]["held_out"]
+    thresholds = classifier.bundle.thresholds
+    for language, row in LANGUAGE_ROW.items():
+        if language == "und":
+            continue
+        found = model["cutoffs"][language]
+        assert tuple(found) == classifier.bundle.labels
+        share = {j: one.share[row] for one in thresholds.companions for j in one.columns}
+        for j, one in enumerate(found.values()):
+            assert one["assigned"] == pytest.approx(thresholds.assigned[row, j], abs=1e-6)
+            assert one["possible"] == pytest.approx(thresholds.possible[row, j], abs=1e-6)
+            assert one["beside"] == (pytest.approx(share[j], abs=1e-6) if j in share else None)
     screening, any_field = classifier.bundle.screening, classifier.bundle.any_field
     assert screening is not None
     assert any_field is not None

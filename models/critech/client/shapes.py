@@ -149,6 +149,7 @@ class ModelDescription(Model):
     files: dict[str, dict[str, Any]]
     training: dict[str, Any]
     metrics: dict[str, Any]
+    cutoffs: dict[str, dict[str, dict[str, float | None]]]
     screening: dict[str, Any] | None
     certificate: dict[str, Any]
     taxonomies: list[dict[str, str]]

@@ -17,7 +17,8 @@ router = APIRouter(tags=["model"])
 @router.get("/v1/model", summary="The bundle in use", response_model=ModelDetailsOut)
 async def model(request: Request) -> Response:
     """Return name, version and digest of the bundle, its files with their checksums, how it was
-    trained, its held-out metrics with sample sizes, its model card, and for screening the cut-offs,
+    trained, its held-out metrics with sample sizes, its model card, the cut-offs of its labels, and
+    for screening the cut-offs,
     the fusion of rule and text and the recall certificate."""
     classifier = classifier_of(request)
     bundle = classifier.bundle
@@ -31,6 +32,7 @@ async def model(request: Request) -> Response:
             "training": bundle.manifest.get("training", {}),
             "metrics": bundle.metrics,
             "card": bundle.model_card,
+            "cutoffs": bundle.thresholds.as_dict(bundle.labels),
             "screening": screening
             and {**screening.as_dict(), "any_field": any_field and any_field.as_dict()},
             "certificate": certificate_summary(bundle),
