@@ -1,17 +1,20 @@
 """Speed and memory of ``critech batch``, side by side in one run.
 
     python benchmarks/batch.py [--texts FILE] [--documents N] [--rounds R] [--quick]
-                               [--skip-memory] [--skip-others] [--venvs DIR] [--blocks]
+                               [--skip-memory] [--skip-others] [--venvs DIR] [--fast FILE]
+                               [--blocks]
 
 Documents per second of (a) the classifier in process, (b) ``critech batch`` on threads, (c) on
 processes, each with its start and its output, (d) sentence-transformers with scikit-learn
-heads, written straightforwardly, and, with ``--venvs``, (e) ``annif index`` for one of the four
-lists, by TF-IDF and by its ensemble, in an environment of its own below DIR. Rounds alternate
-between them, so that a noisy machine disturbs all alike; the best round of each counts. Then peak
-memory over 10,000 and over 1,000,000 synthetic rows, with scores that are made up in place of the
-encoder's. FILE holds JSON lines with ``text``, plain or gzipped, repeated to N documents; by
-default the training corpus serves. Texts are told apart by a number, so that none is a repeated
-one. ``--quick`` shows that all of it works.
+heads, written straightforwardly, with ``--venvs`` (e) ``annif index`` for one of the four lists, by
+TF-IDF and by its ensemble, in an environment of its own below DIR, and with ``--fast``, a
+certificate, (f) two tiers for each list that it has a cut-off for, which shows what they would
+take, and not that the certificate holds for these texts. Rounds alternate between them, so that
+a noisy machine disturbs all alike; the best round of each counts. Then peak memory over 10,000 and
+over 1,000,000 synthetic rows, with scores that are made up in place of the encoder's. FILE holds
+JSON lines with ``text``, plain or gzipped, repeated to N documents; by default the training corpus
+serves. Texts are told apart by a number, so that none is a repeated one. ``--quick`` shows that all
+of it works.
 """
 
 from __future__ import annotations
@@ -38,6 +41,7 @@ from critech.batch.pipeline import Pipeline
 from critech.batch.records import Position, Record
 from critech.batch.rows import RowOptions
 from critech.batch.workers import ProcessWorkers, ThreadWorkers
+from critech.cascade.certificate import Certificate
 from critech.encoder import Run
 from critech.passages import Passage
 from critech.scorer import Scored
@@ -113,6 +117,12 @@ def straightforward(rows: Sequence[dict[str, str]], out: Path) -> Callable[[], N
     return run
 
 
+def certified(path: Path) -> list[str]:
+    """Return the taxonomies that a certificate of ``critech certify-fast`` has a cut-off for."""
+    found = Certificate.from_dict(json.loads(path.read_text()))
+    return [entry.taxonomy for entry in found.entries if entry.cutoff is not None]
+
+
 def annif_index(
     venvs: Path, classifier: Classifier, given: Path, single: Path, folder: Path
 ) -> dict[str, Callable[[], None]]:
@@ -163,6 +173,11 @@ def speed(args: argparse.Namespace, folder: Path) -> None:
     for name, kind in kinds.items():
         arrangements[name] = partial(batch_command, given, folder, kind, lanes)
         starts[name] = partial(batch_command, single, folder, kind, lanes)
+    for taxonomy in [] if args.fast is None else certified(args.fast):
+        name = f"critech batch --fast, {taxonomy}"
+        more = ("--threads", lanes, "--taxonomy", taxonomy, "--fast", str(args.fast))
+        arrangements[name] = partial(batch_command, given, folder, *more)
+        starts[name] = partial(batch_command, single, folder, *more)
     usual = None if args.skip_others else straightforward(rows, folder / "usual.jsonl")
     if usual is not None:
         arrangements["sentence-transformers and scikit-learn, fp32"] = usual
@@ -304,6 +319,7 @@ def main() -> None:
     parser.add_argument("--skip-memory", action="store_true")
     parser.add_argument("--skip-others", action="store_true")
     parser.add_argument("--venvs", type=Path, metavar="DIR", help="measure annif index too")
+    parser.add_argument("--fast", type=Path, metavar="FILE", help="measure two tiers too")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--memory-run", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--blocks", action="store_true", help="compare lanes without starts only")
