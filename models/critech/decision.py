@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +17,9 @@ RANK: dict[Decision, int] = {"not_assigned": 0, "possible": 1, "assigned": 2}
 
 @dataclass(frozen=True)
 class Companions:
-    """Labels of one taxonomy, ``columns`` int [n], that are ``possible`` beside one that reached a
-    cut-off when their score is at least ``share`` of the best one, by language row float32 [2]."""
+    """Labels of one taxonomy, ``columns`` int [n]. In a text that is flagged those are ``possible``
+    whose score is at least ``share`` of the best one, by language row float32 [2]. A text is
+    flagged when one of them reaches a cut-off, unless something else decides."""
 
     columns: npt.NDArray[np.intp]
     share: FloatArray
@@ -83,22 +85,32 @@ def decide(score: float, assigned: float, possible: float) -> Decision:
 
 
 def decide_all(
-    scores: FloatArray, thresholds: Thresholds, row: int, parents: Sequence[int | None]
+    scores: FloatArray,
+    thresholds: Thresholds,
+    row: int,
+    parents: Sequence[int | None],
+    flags: Sequence[bool | None] = (),
 ) -> list[Decision]:
-    """Return one decision per label. A category is never decided lower than a sub-item of it. A
-    text without any label of a taxonomy gets none by ``companions``."""
+    """Return one decision per label. A category is never decided lower than a sub-item of it.
+
+    ``flags``, one for each of the ``companions``, say that a text has some of their labels, or none
+    but those assigned; None, or no flags, that their own cut-offs decide.
+    """
     decisions = [
         decide(
             float(scores[i]), float(thresholds.assigned[row, i]), float(thresholds.possible[row, i])
         )
         for i in range(len(scores))
     ]
-    for one in thresholds.companions:
+    for one, flag in zip_longest(thresholds.companions, flags):
+        found = {decisions[i] for i in one.columns}
+        flagged = found != {"not_assigned"} if flag is None else flag or "assigned" in found
         least = one.share[row] * scores[one.columns].max()
-        if any(decisions[i] != "not_assigned" for i in one.columns):
-            for i in one.columns:
-                if decisions[i] == "not_assigned" and scores[i] >= least:
-                    decisions[i] = "possible"
+        for i in one.columns:
+            if not flagged:
+                decisions[i] = "not_assigned"
+            elif decisions[i] == "not_assigned" and scores[i] >= least:
+                decisions[i] = "possible"
     for child, parent in enumerate(parents):
         if parent is not None and RANK[decisions[child]] > RANK[decisions[parent]]:
             decisions[parent] = decisions[child]

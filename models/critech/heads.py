@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from critech.lexical import LexicalVocabulary
+from critech.lexical import LexicalVocabulary, WordFeatures
 
 FloatArray = npt.NDArray[np.float32]
 LANGUAGE_ROW = {"en": 0, "ja": 1, "und": 0}
@@ -30,18 +30,24 @@ class Heads:
     intercept: FloatArray
     vocabulary: LexicalVocabulary
 
-    def margins(self, vector: FloatArray, token_ids: tuple[int, ...]) -> FloatArray:
-        """Return raw margins float32 [n_labels]; they never leave the core."""
+    def margins(
+        self, vector: FloatArray, token_ids: Sequence[int], words: WordFeatures | None = None
+    ) -> FloatArray:
+        """Return raw margins float32 [n_labels]; they never leave the core. ``words`` are the
+        tokens' features where ``vocabulary.transform`` has given them already."""
         features = (vector - self.center) * np.float32(self.scale)
         dense = np.einsum("ij,j->i", self.dense, features) + self.intercept
-        return np.asarray(dense + self._lexical_margins(token_ids), dtype=np.float32)
+        return np.asarray(dense + self._lexical_margins(token_ids, words), dtype=np.float32)
 
-    def word_margins(self, token_ids: Sequence[int]) -> FloatArray:
+    def word_margins(
+        self, token_ids: Sequence[int], words: WordFeatures | None = None
+    ) -> FloatArray:
         """Return the raw margins of a dense part of zero, float32 [n_labels]."""
-        return np.asarray(self.intercept + self._lexical_margins(token_ids), dtype=np.float32)
+        found = self.intercept + self._lexical_margins(token_ids, words)
+        return np.asarray(found, dtype=np.float32)
 
-    def _lexical_margins(self, token_ids: Sequence[int]) -> FloatArray:
-        index, weights = self.vocabulary.transform(token_ids)
+    def _lexical_margins(self, token_ids: Sequence[int], words: WordFeatures | None) -> FloatArray:
+        index, weights = self.vocabulary.transform(token_ids) if words is None else words
         found: FloatArray = np.einsum("i,ij->j", weights, self.lexical[index])
         return found
 

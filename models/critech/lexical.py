@@ -17,6 +17,9 @@ SHIFT = np.uint64(32)
 COVERAGE_TOKENS = 20
 
 
+WordFeatures = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]
+
+
 @dataclass(frozen=True)
 class LexicalVocabulary:
     """Known features: ``keys`` uint64 [n_features] ascending, ``idf`` float32 [n_features]."""
@@ -24,9 +27,7 @@ class LexicalVocabulary:
     keys: npt.NDArray[np.uint64]
     idf: npt.NDArray[np.float32]
 
-    def transform(
-        self, token_ids: Sequence[int]
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    def transform(self, token_ids: Sequence[int]) -> WordFeatures:
         """Return feature indices (ascending) and weights of unit length; both empty when no
         feature is known."""
         index, counts, _ = self._known(token_ids)

@@ -10,6 +10,7 @@ from critech.bundle import Bundle
 from critech.decision import abstain, decide_all, lift_parents
 from critech.encoder import Embedding, OnnxEncoder, Run, Text
 from critech.heads import LANGUAGE_ROW, FloatArray, sigmoid
+from critech.joint import joint_lists
 from critech.lexical import COVERAGE_TOKENS
 from critech.results import Decision, TextWarning
 from critech.text import Language, detect_language
@@ -134,6 +135,9 @@ class Scorer:
         self.bundle = dataclasses.replace(bundle, encoder_bytes=b"", tokenizer_bytes=b"")
         self.position = {label: i for i, label in enumerate(bundle.labels)}
         self._parents = parent_positions(bundle.taxonomies)
+        self.joint = joint_lists(bundle)
+        found = bundle.any_field
+        self._any_field = None if found is None else (found, found.head(bundle.heads))
 
     def score(self, text: str, language: Language | None = None) -> Scored:
         """Return scores and decisions of all labels for a cleaned, non-empty text."""
@@ -154,10 +158,16 @@ class Scorer:
 
     def score_embedding(self, embedding: Embedding, language: Language, script: Language) -> Scored:
         """Return scores and decisions of all labels for a text that is embedded already."""
-        margins = self.bundle.heads.margins(embedding.vector, embedding.token_ids)
+        vector, ids = embedding.vector, embedding.token_ids
+        words = self.bundle.heads.vocabulary.transform(ids)
+        margins = self.bundle.heads.margins(vector, ids, words)
         logits = lift_parents(self.bundle.calibration.logits(margins, language), self._parents)
         scores = sigmoid(logits)
         row = LANGUAGE_ROW[language]
+        flags = [
+            None if one is None else one.is_flagged(scores, vector, ids, words, row)
+            for one in self.joint
+        ]
         scored = Scored(
             language=language,
             script=script,
@@ -165,7 +175,7 @@ class Scorer:
             tokens_total=embedding.tokens_total,
             logits=logits,
             scores=scores,
-            decisions=decide_all(scores, self.bundle.thresholds, row, self._parents),
+            decisions=decide_all(scores, self.bundle.thresholds, row, self._parents, flags),
             vector=embedding.vector,
             token_ids=embedding.token_ids,
             coverage=self.bundle.heads.vocabulary.coverage(embedding.token_ids),
@@ -174,6 +184,16 @@ class Scorer:
         if scored.out_of_distribution:
             return dataclasses.replace(scored, decisions=abstain(scored.decisions))
         return scored
+
+    def near_fields(
+        self, scores: FloatArray, vector: FloatArray, token_ids: Sequence[int]
+    ) -> float:
+        """Return the probability, in 0..1, that a text with these scores of fields is in any of
+        them, 0 where the bundle has no head for all together."""
+        if self._any_field is None:
+            return 0.0
+        any_field, head = self._any_field
+        return any_field.probability(scores, float(head.margins(vector, token_ids)[0]))
 
     def is_calibrated(self, scored: Scored, position: int) -> bool:
         """Return whether a score of this text rests on a fit of the label's own that holds for

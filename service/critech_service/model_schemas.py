@@ -67,13 +67,15 @@ class WholeCertificateOut(BaseModel):
 class AnyFieldOut(BaseModel):
     """How a text is told that is near the fields together: the joint log-odds are ``offset`` plus
     ``fields`` times the log-odds of any field by the scores plus ``margin`` times the head's
-    margin, and the joint probability counts from the cut-off of the text's language."""
+    margin. By language, the joint probability counts in screening from the cut-off, and from
+    ``flags`` a text has some field ``possible``; null where single scores decide that."""
 
     offset: float
     fields: float
     margin: float
     cutoffs: dict[str, float]
     cutoff_rule: str
+    flags: dict[str, float] | None
 
 
 class LabelCutoffsOut(BaseModel):

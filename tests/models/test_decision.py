@@ -62,6 +62,26 @@ def test_a_label_near_the_best_one_is_possible_beside_it() -> None:
     assert japanese == ["possible", *none, "possible", *none]
 
 
+def test_a_flag_decides_in_place_of_single_scores() -> None:
+    """One list is flagged or not; the other one has no companions, and decides by its scores."""
+    scores = np.array([0.3, 0.19, 0.1, 0.01, 0.3, 0.19, 0.1, 0.01], dtype=np.float32)
+    thresholds = _with_companions(0.25)
+
+    def decided(scores: np.ndarray, flag: bool | None) -> list[str]:
+        found = decide_all(scores, thresholds, 0, [None] * 8, [flag])
+        assert found[4:] == decide_all(scores, thresholds, 0, [None] * 8)[4:]
+        return [{"assigned": "A", "possible": "p", "not_assigned": "-"}[one] for one in found[:4]]
+
+    assert decided(scores, None) == ["p", "p", "p", "-"]
+    assert decided(scores, True) == ["p", "p", "p", "-"]
+    assert decided(scores, False) == ["-"] * 4
+    low = scores / 10
+    assert decided(low, None) == ["-"] * 4
+    assert decided(low, True) == ["p", "p", "p", "-"]
+    sure = np.array([0.6, 0.25, 0.16, 0.01] * 2, dtype=np.float32)
+    assert decided(sure, False) == ["A", "p", "p", "-"]  # what is assigned is a flag of its own
+
+
 def test_no_label_is_possible_beside_none() -> None:
     scores = np.full(8, 0.19, dtype=np.float32)
     assert decide_all(scores, _with_companions(0.01), 0, [None] * 8) == ["not_assigned"] * 8

@@ -153,8 +153,8 @@ def test_the_joint_score_ranks_better_than_its_parts_and_keeps_the_stated_recall
     y = any_field_strengths(strengths)[:, 0] == 2
     rng = np.random.default_rng(1)
     margins = (np.where(y, 1.0, -1.0) + rng.normal(0.0, 1.0, len(y))).astype(np.float32)
-    config = ScreeningConfig(cutoffs=CutoffConfig(recall=0.9))
-    found = fit_any_field(one_head(), margins, records, scores, strengths, config=config)
+    rules = {"cutoffs": CutoffConfig(recall=0.9), "flags": CutoffConfig(recall=0.8)}
+    found = fit_any_field(one_head(), margins, records, scores, strengths, base_rate=0.1, **rules)
     assert found is not None
     assert found.fields > 0
     assert found.margin > 0
@@ -162,16 +162,31 @@ def test_the_joint_score_ranks_better_than_its_parts_and_keeps_the_stated_recall
     assert average_precision(joint, y) > average_precision(at_least_one(scores), y)
     assert average_precision(joint, y) > average_precision(margins, y)
     plain = np.array([record.kind == "plain" for record in records])
+    assert found.flags is not None
     for language in ("en", "ja"):
         rows = np.array([record.language == language for record in records])
-        assert (joint[rows & plain] >= found.cutoffs[language]).mean() <= 0.05
-        kept = (joint[rows & y] >= found.cutoffs[language]).mean()
-        assert kept <= 0.95
-        assert kept >= 0.9 or (joint[rows & plain] >= found.cutoffs[language]).mean() > 0.04
+        for cutoff, recall in ((found.cutoffs[language], 0.9), (found.flags[language], 0.8)):
+            assert (joint[rows & plain] >= cutoff).mean() <= 0.05
+            kept = (joint[rows & y] >= cutoff).mean()
+            assert kept <= recall + 0.05
+            assert kept >= recall or (joint[rows & plain] >= cutoff).mean() > 0.04
+
+
+def test_a_list_that_is_not_screened_has_flags_alone() -> None:
+    records, scores, strengths = made()
+    margins = np.linspace(-1, 1, len(records), dtype=np.float32)
+    given = (one_head(), margins, records, scores, strengths)
+    found = fit_any_field(*given, base_rate=0.1, flags=CutoffConfig())
+    assert found is not None
+    assert (found.cutoffs, found.cutoff_rule) == ({}, "")
+    assert set(found.flags or {}) == {"en", "ja"}
+    without = fit_any_field(*given, base_rate=0.1)
+    assert without is not None
+    assert without.flags is None
 
 
 def test_texts_of_one_kind_give_no_joint_score() -> None:
     records, scores, strengths = made()
     margins = np.zeros(len(records), dtype=np.float32)
-    config = ScreeningConfig()
-    assert fit_any_field(one_head(), margins, records, scores, strengths * 0, config=config) is None
+    given = (one_head(), margins, records, scores, strengths * 0)
+    assert fit_any_field(*given, base_rate=0.1, cutoffs=CutoffConfig()) is None

@@ -12,9 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from critech.bundle import BundleContent
+from critech.bundle.reading import K_PROGRAM
 from critech.decision import Thresholds
 from critech.encoder import EncoderConfig
 from critech.heads import LANGUAGE_ROW, Calibration, Heads
+from critech.screening.any_field import AnyField
 from critech_labels import Taxonomy
 from critech_labels.export import snapshot
 from critech_labels.matcher import SECRET_PATENTS
@@ -43,12 +45,13 @@ from critech_training.fit import (
 from critech_training.judged import JudgedTexts
 from critech_training.metrics import Slice, reliability
 from critech_training.screening_fit import (
+    CutoffConfig,
     ScreeningConfig,
     any_field_strengths,
     example_index,
-    field_positions,
     fit_any_field,
     fit_screening,
+    positions_of,
 )
 from critech_training.unknown_writers import margins_of_unknown_writers
 
@@ -136,9 +139,26 @@ def fit_content(
     calibration, thresholds = found if stands is None else _with_known(found, stands, unknown)
     scores = calibrated_scores(calibration, z, languages, parent_positions(taxonomies))
     rows = np.array([LANGUAGE_ROW[language] for language in languages])
-    fields = field_positions(labels)
-    y_any = any_field_strengths(y_fit[:, fields])
-    any_head = fit_heads(fit.vectors, fit.tokens, y_any, config.heads, config.threads)
+    fields = positions_of(labels, SECRET_PATENTS)
+
+    def joint(name: str, cutoffs: CutoffConfig | None) -> AnyField | None:
+        flags = config.screening.flags.get(name) if name in config.calibration.companions else None
+        if flags is None and cutoffs is None:
+            return None
+        own = positions_of(labels, name)
+        y_any = any_field_strengths(y_fit[:, own])
+        head = fit_heads(fit.vectors, fit.tokens, y_any, config.heads, config.threads)
+        return fit_any_field(
+            head,
+            margins(head, held_out.vectors, held_out.tokens)[:, 0],
+            held_out.records,
+            scores[:, own],
+            y_held[:, own],
+            base_rate=config.screening.any_base_rate,
+            cutoffs=cutoffs,
+            flags=flags,
+        )
+
     return BundleContent(
         **vars(identity),
         labels=labels,
@@ -171,14 +191,8 @@ def fit_content(
             next(taxonomy for taxonomy in taxonomies if taxonomy.id == SECRET_PATENTS),
             config.screening,
         ),
-        any_field=fit_any_field(
-            any_head,
-            margins(any_head, held_out.vectors, held_out.tokens)[:, 0],
-            held_out.records,
-            scores[:, fields],
-            y_held[:, fields],
-            config=config.screening,
-        ),
+        any_field=joint(SECRET_PATENTS, config.screening.cutoffs),
+        any_technology=joint(K_PROGRAM, None),
     )
 
 

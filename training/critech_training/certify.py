@@ -33,7 +33,7 @@ from critech_labels.texts import LANGUAGES
 from critech_training.corpus import POSITIVE, strengths
 from critech_training.evaluate import GoldText, score_gold
 from critech_training.metrics import group_numbers
-from critech_training.screening_fit import field_positions
+from critech_training.screening_fit import positions_of
 
 CONFIDENCE = 0.95
 CHOSEN = "fixed-sequence testing"
@@ -84,7 +84,7 @@ def measure(classifier: Classifier, texts: Sequence[GoldText]) -> Calibrating:
     as negatives."""
     scored = score_gold(classifier, texts)
     order = classifier.bundle.labels
-    fields = field_positions(order)
+    fields = positions_of(order, SECRET_PATENTS)
     return Calibrating(
         scores=np.stack([one.scores[fields] for one in scored]).astype(np.float64),
         strengths=strengths([text.labels for text in texts], order)[:, fields],

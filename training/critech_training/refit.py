@@ -46,6 +46,7 @@ from critech_training.settle import JudgedDocument, Outcome
 from critech_training.vector_cache import embed_cached, encoder_digest
 
 LATER_RULES: Mapping[str, Any] = {"unknown_writers": (), "companions": {}}
+LATER_SCREENING: Mapping[str, Any] = {"flags": {}}
 
 
 @dataclass(frozen=True)
@@ -152,10 +153,15 @@ def _why(outcomes: Mapping[Outcome, int]) -> str:
 def _by_rules_of(base: Bundle, config: FitConfig) -> FitConfig:
     """Return the configuration without the rules that came after the base: the gate is to compare
     what corrections do, not what rules do."""
-    made = base.manifest["training"].get("config", {}).get("calibration", {})
-    without = {name: none for name, none in LATER_RULES.items() if name not in made}
+    made = base.manifest["training"].get("config", {})
+
+    def without(part: str, later: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: none for name, none in later.items() if name not in made.get(part, {})}
+
     return dataclasses.replace(
-        config, calibration=dataclasses.replace(config.calibration, **without)
+        config,
+        calibration=dataclasses.replace(config.calibration, **without("calibration", LATER_RULES)),
+        screening=dataclasses.replace(config.screening, **without("screening", LATER_SCREENING)),
     )
 
 

@@ -8,7 +8,7 @@ ones is an assumption and stands in ``FusionConfig`` (docs/decisions/0009).
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
@@ -23,7 +23,6 @@ from critech.screening.model import Fusion, ScreeningModel, log_odds
 from critech.screening.verdict import Rule
 from critech.text import compose_document
 from critech_labels import Label, Taxonomy, match_fields
-from critech_labels.matcher import SECRET_PATENTS
 from critech_training.corpus import ARGUABLE, PLAIN, POSITIVE, Record
 from critech_training.fit import Strengths, negative_weight
 
@@ -64,11 +63,20 @@ class CutoffConfig:
 @dataclass(frozen=True)
 class ScreeningConfig:
     """Settings of what a bundle holds for screening. ``any_base_rate`` is the share of texts taken
-    to be in some field where a bundle is used: 25 times the base rate of one."""
+    to be in some field where a bundle is used: 25 times the base rate of one, and 50 times that of
+    a K-Program technology. ``flags`` are, for the lists in which all labels together decide which
+    texts have some label ``possible``, the rules for the joint probability
+    (docs/decisions/0026)."""
 
     fusion: FusionConfig = field(default_factory=FusionConfig)
     cutoffs: CutoffConfig = field(default_factory=CutoffConfig)
     any_base_rate: float = 0.1
+    flags: Mapping[str, CutoffConfig] = field(
+        default_factory=lambda: {
+            "jp-secret-patent-25": CutoffConfig(recall=0.98),
+            "jp-kprogram-50": CutoffConfig(recall=0.95),
+        }
+    )
 
 
 def fit_screening(
@@ -107,18 +115,21 @@ def fit_any_field(
     scores: FloatArray,
     strengths: Strengths,
     *,
-    config: ScreeningConfig,
+    base_rate: float,
+    cutoffs: CutoffConfig | None = None,
+    flags: CutoffConfig | None = None,
 ) -> AnyField | None:
-    """Return the head for all fields together, with the weights and cut-offs fitted on held-out
-    texts: its margins float32 [n_texts], the fields' scores float32 and strengths int8, both
-    [n_texts, n_fields]. None when the held-out texts are all of one kind."""
+    """Return the head for all fields together, or all labels of another list, with the weights and
+    what cut-offs there is a rule for, fitted on held-out texts: its margins float32 [n_texts], the
+    fields' scores float32 and strengths int8, both [n_texts, n_fields]. None when the held-out
+    texts are all of one kind."""
     y = any_field_strengths(strengths)[:, 0]
     used = y != ARGUABLE
     positive = y[used] == POSITIVE
     if positive.all() or not positive.any():
         return None
     features = np.stack([at_least_one(scores), margins.astype(np.float64)], axis=1)
-    weights = np.where(positive, 1.0, negative_weight(positive, config.any_base_rate))
+    weights = np.where(positive, 1.0, negative_weight(positive, base_rate))
     model = LogisticRegression(C=JOINT_C).fit(features[used], positive, weights)
     fitted = AnyField(
         dense=head.dense[0],
@@ -128,15 +139,21 @@ def fit_any_field(
         fields=float(model.coef_[0, 0]),
         margin=float(model.coef_[0, 1]),
         cutoffs={},
-        cutoff_rule=_cutoff_rule("the held-out texts in any field", config.cutoffs),
+        cutoff_rule=_cutoff_rule("the held-out texts in any field", cutoffs) if cutoffs else "",
     )
     pairs = zip(scores, margins.tolist(), strict=True)
     joint = np.array([fitted.probability(one, margin) for one, margin in pairs], dtype=np.float32)
-    cutoffs = {
-        language: _cutoff(joint[texts][y[texts] == POSITIVE], joint[plain], config.cutoffs)
+    parts = [
+        (language, joint[texts][y[texts] == POSITIVE], joint[plain])
         for language, texts, plain in _by_language(records)
-    }
-    return replace(fitted, cutoffs=cutoffs)
+    ]
+
+    def chosen(rule: CutoffConfig | None) -> dict[str, float]:
+        return (
+            {} if rule is None else {name: _cutoff(own, plain, rule) for name, own, plain in parts}
+        )
+
+    return replace(fitted, cutoffs=chosen(cutoffs), flags=chosen(flags) or None)
 
 
 def _by_language(records: Sequence[Record]) -> Iterator[tuple[str, list[int], list[int]]]:
@@ -279,6 +296,6 @@ def example_index(
     return build_examples(examples, vectors, center, strengths == POSITIVE)
 
 
-def field_positions(labels: Sequence[str]) -> list[int]:
-    """Return the positions of the 25 fields in label order."""
-    return [i for i, label in enumerate(labels) if label.startswith(f"{SECRET_PATENTS}:")]
+def positions_of(labels: Sequence[str], taxonomy: str) -> list[int]:
+    """Return the positions of a taxonomy's labels in label order."""
+    return [i for i, label in enumerate(labels) if label.startswith(f"{taxonomy}:")]

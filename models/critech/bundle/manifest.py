@@ -3,8 +3,9 @@
 ``FORMAT`` is raised when an older critech could misread a newer bundle: a file is added that must
 not be ignored, a field changes its meaning, or features are computed differently. A bundle with a
 higher number than this is refused. Format 2 added ``coverage_floor``; a bundle of format 1 is read
-as one without an out-of-distribution signal. Format 3 added ``companion_share``; before it no label
-was ``possible`` beside another. A bundle that its own training refused has the number
+as one without an out-of-distribution signal. Format 3 added ``companion_share`` and the flags of
+``any_field.npz`` and ``any_technology.npz``; before it each label was ``possible`` by its own score
+alone. A bundle that its own training refused has the number
 0, which every critech refuses, and its real one as ``rejected``.
 """
 
@@ -32,7 +33,8 @@ REQUIRED = (ENCODER, TOKENIZER, ARRAYS, LABELS, METRICS, MODEL_CARD)
 EXAMPLES = "examples.npz"
 SCREENING = "screening.json"
 ANY_FIELD = "any_field.npz"
-OPTIONAL = (EXAMPLES, SCREENING, ANY_FIELD)
+ANY_TECHNOLOGY = "any_technology.npz"
+OPTIONAL = (EXAMPLES, SCREENING, ANY_FIELD, ANY_TECHNOLOGY)
 SCORED = (ENCODER, TOKENIZER, ARRAYS, LABELS)
 SIGNATURE = MANIFEST + ".minisig"
 MAX_BYTES = 10_000_000

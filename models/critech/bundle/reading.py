@@ -14,6 +14,7 @@ import numpy.typing as npt
 from critech.bundle.arrays import check_label_order, companions_of, read_arrays
 from critech.bundle.manifest import (
     ANY_FIELD,
+    ANY_TECHNOLOGY,
     ARRAYS,
     ENCODER,
     EXAMPLES,
@@ -41,12 +42,15 @@ from critech.plain_data import read_json
 from critech.screening.any_field import AnyField
 from critech.screening.model import ScreeningModel
 from critech_labels import Taxonomy
+from critech_labels.matcher import SECRET_PATENTS
 from critech_labels.taxonomy import parse_taxonomy
 
 if TYPE_CHECKING:
     from critech.bundle.signature import TrustedKey
 
 
+K_PROGRAM = "jp-kprogram-50"
+JOINT = {SECRET_PATENTS: ANY_FIELD, K_PROGRAM: ANY_TECHNOLOGY}
 MAX_SETTING = 1 << 20
 MAX_PREFIX = 100
 MAX_FOUND = 300
@@ -76,13 +80,23 @@ class Bundle:
     examples: ExampleIndex | None = None
     screening: ScreeningModel | None = None
     any_field: AnyField | None = None
+    any_technology: AnyField | None = None
     model_card: str = ""
 
     @property
+    def joint(self) -> dict[str, AnyField]:
+        """What tells texts of a taxonomy by all of its labels together, by taxonomy."""
+        found = {SECRET_PATENTS: self.any_field, K_PROGRAM: self.any_technology}
+        return {name: one for name, one in found.items() if one is not None}
+
+    @property
     def model_digest(self) -> str:
-        """SHA-256 over the checksums of the files that scores depend on, as ``sha256:<hex>``."""
+        """SHA-256 over the checksums of the files that scores and decisions depend on, as
+        ``sha256:<hex>``."""
         listed = self.manifest["files"]
-        parts = "\n".join(f"{name} {listed[name]['sha256']}" for name in SCORED)
+        flags = [JOINT[name] for name, one in self.joint.items() if one.flags is not None]
+        names = (*SCORED, *flags)
+        parts = "\n".join(f"{name} {listed[name]['sha256']}" for name in names)
         return digest(parts.encode())
 
 
@@ -134,6 +148,11 @@ def _assemble(manifest: dict[str, Any], files: Mapping[str, bytes]) -> Bundle:
     taxonomies = tuple(parse_taxonomy(raw) for raw in snapshot["taxonomies"])
     labels = tuple(manifest["labels"])
     check_label_order(labels, taxonomies, arrays)
+    sizes = arrays["center"].size, arrays["lexical_keys"].size
+    joint = {
+        name: AnyField.from_bytes(files[name], *sizes) if name in files else None
+        for name in JOINT.values()
+    }
     return Bundle(
         name=manifest["name"],
         version=manifest["version"],
@@ -164,13 +183,8 @@ def _assemble(manifest: dict[str, Any], files: Mapping[str, bytes]) -> Bundle:
         screening=(
             ScreeningModel.from_dict(read_json(files[SCREENING])) if SCREENING in files else None
         ),
-        any_field=(
-            AnyField.from_bytes(
-                files[ANY_FIELD], arrays["center"].size, arrays["lexical_keys"].size
-            )
-            if ANY_FIELD in files
-            else None
-        ),
+        any_field=joint[ANY_FIELD],
+        any_technology=joint[ANY_TECHNOLOGY],
         model_card=files[MODEL_CARD].decode("utf-8", "replace"),
     )
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from critech.bundle.checking import check_bundle
 from critech.bundle.manifest import (
     ANY_FIELD,
+    ANY_TECHNOLOGY,
     ARRAYS,
     ENCODER,
     EXAMPLES,
@@ -60,6 +61,7 @@ class BundleContent:
     examples: ExampleIndex | None = None
     screening: ScreeningModel | None = None
     any_field: AnyField | None = None
+    any_technology: AnyField | None = None
     rejected: bool = False
 
 
@@ -80,6 +82,8 @@ def write_bundle(content: BundleContent, path: Path) -> None:
         files[EXAMPLES] = content.examples.to_bytes()
     if content.any_field is not None:
         files[ANY_FIELD] = content.any_field.to_bytes()
+    if content.any_technology is not None:
+        files[ANY_TECHNOLOGY] = content.any_technology.to_bytes()
     if content.screening is not None:
         files[SCREENING] = _json_bytes(content.screening.as_dict())
     manifest = {

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from critech.bundle import Bundle
-from critech.heads import LANGUAGE_ROW, FloatArray
+from critech.heads import LANGUAGE_ROW, FloatArray, sigmoid
 from critech.lexical import COVERAGE_TOKENS
 from critech.scorer import Scorer, is_out_of_distribution
 from critech.screening.model import log_odds
@@ -24,8 +24,9 @@ from critech.text import Language, detect_language
 @dataclass(frozen=True)
 class Reading:
     """What the words of one text say. ``excess`` float32 [n_taxonomies]: by how much, in log-odds,
-    the best label of each taxonomy is above where ``possible`` begins, with the dense part of the
-    margins taken as zero; below 0 where no label gets there."""
+    a text is above where it has some label ``possible`` of each taxonomy, with the dense part of
+    the margins taken as zero; below 0 where it has none. It is that of the best label, or where all
+    labels of a taxonomy decide together, theirs, or that of a label that is ``assigned``."""
 
     language: Language
     tokens: int
@@ -38,10 +39,13 @@ class Words:
     def __init__(self, scorer: Scorer) -> None:
         self._scorer = scorer
         self._columns = label_columns(scorer.bundle)
-        self._possible = np.array(
-            [[log_odds(float(one)) for one in row] for row in scorer.bundle.thresholds.possible],
-            dtype=np.float32,
+        thresholds = scorer.bundle.thresholds
+        self._possible, self._assigned = (
+            np.array([[log_odds(float(one)) for one in row] for row in cutoffs], dtype=np.float32)
+            for cutoffs in (thresholds.possible, thresholds.assigned)
         )
+        together = {int(one.columns[0]): one for one in scorer.joint if one is not None}
+        self._together = [together.get(int(own[0])) for own in self._columns]
 
     def read(self, text: str, language: Language | None = None) -> Reading | None:
         """Return what the words of a cleaned text say, None where they are never to decide.
@@ -60,10 +64,20 @@ class Words:
 
     def excess(self, token_ids: Sequence[int], language: Language) -> FloatArray:
         """Return ``Reading.excess``, the same bits wherever it is computed."""
-        bundle = self._scorer.bundle
-        logits = bundle.calibration.logits(bundle.heads.word_margins(token_ids), language)
-        above = logits - self._possible[LANGUAGE_ROW[language]]
-        return np.array([above[own].max() for own in self._columns], dtype=np.float32)
+        bundle, row = self._scorer.bundle, LANGUAGE_ROW[language]
+        words = bundle.heads.vocabulary.transform(token_ids)
+        margins = bundle.heads.word_margins(token_ids, words)
+        logits = bundle.calibration.logits(margins, language)
+        above, sure = logits - self._possible[row], logits - self._assigned[row]
+        scores = sigmoid(logits)
+        found = []
+        for own, together in zip(self._columns, self._together, strict=True):
+            if together is None:
+                found.append(above[own].max())
+            else:
+                margin = float(together.head.word_margins(token_ids, words)[0])
+                found.append(max(together.excess(scores, margin, row), float(sure[own].max())))
+        return np.array(found, dtype=np.float32)
 
     def _is_far(self, token_ids: Sequence[int], script: Language) -> bool:
         bundle = self._scorer.bundle

@@ -29,7 +29,10 @@ class AnyField:
     the features of the bundle's heads, and the weights by which its margin is joined with the
     fields: ``log-odds = offset + fields * o + margin * m``, where ``o`` are the log-odds that at
     least one field holds if they were independent and ``m`` is the margin. ``cutoffs`` are joint
-    probabilities by language, ``cutoff_rule`` says how they were chosen."""
+    probabilities by language, ``cutoff_rule`` says how they were chosen. ``flags``, joint
+    probabilities too, are those from which a text has some field ``possible``, whatever its single
+    scores are; None where single scores decide (docs/decisions/0026). The same serves another list,
+    which has no cut-offs, since it is not screened."""
 
     dense: FloatArray
     lexical: FloatArray
@@ -39,6 +42,7 @@ class AnyField:
     margin: float
     cutoffs: Mapping[str, float]
     cutoff_rule: str
+    flags: Mapping[str, float] | None = None
 
     def head(self, heads: Heads) -> Heads:
         """Return this head as heads of one label, over the features of ``heads``."""
@@ -51,11 +55,14 @@ class AnyField:
             vocabulary=heads.vocabulary,
         )
 
+    def log_odds(self, scores: FloatArray, margin: float) -> float:
+        """Return the joint log-odds of a text with these scores of the fields, [n_fields], and this
+        margin of the head."""
+        return self.offset + self.fields * float(at_least_one(scores)) + self.margin * margin
+
     def probability(self, scores: FloatArray, margin: float) -> float:
-        """Return the joint probability, in 0..1, of a text with these scores of the fields,
-        [n_fields], and this margin of the head."""
-        logit = self.offset + self.fields * float(at_least_one(scores)) + self.margin * margin
-        return float(0.5 * (1.0 + np.tanh(0.5 * logit)))
+        """Return the joint probability, in 0..1: the logistic function of ``log_odds``."""
+        return float(0.5 * (1.0 + np.tanh(0.5 * self.log_odds(scores, margin))))
 
     def as_dict(self) -> dict[str, Any]:
         """Return weights, cut-offs and the rule that chose them, JSON-ready."""
@@ -65,6 +72,7 @@ class AnyField:
             "margin": self.margin,
             "cutoffs": dict(self.cutoffs),
             "cutoff_rule": self.cutoff_rule,
+            "flags": None if self.flags is None else dict(self.flags),
         }
 
     def to_bytes(self) -> bytes:
@@ -98,9 +106,18 @@ class AnyField:
             offset=float(said["offset"]),
             fields=float(said["fields"]),
             margin=float(said["margin"]),
-            cutoffs={language: float(said["cutoffs"][language]) for language in ("en", "ja")},
+            cutoffs=_by_language(said["cutoffs"]),
             cutoff_rule=str(said["cutoff_rule"]),
+            flags=_by_language(said.get("flags")) or None,
         )
+
+
+def _by_language(raw: Mapping[str, Any] | None) -> dict[str, float]:
+    """Return a number in 0..1 for either language, nothing for nothing."""
+    found = {language: float(raw[language]) for language in ("en", "ja")} if raw else {}
+    if not all(0.0 <= number <= 1.0 for number in found.values()):
+        raise ValueError("a cut-off is no probability")
+    return found
 
 
 def at_least_one(scores: FloatArray) -> FloatArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -259,13 +260,11 @@ class Draft:
         if any_field is None or any(t.decision != "not_assigned" for t in self.texts.values()):
             return []
         positions = [self.scorer.position[label.id] for label in self.taxonomy.labels]
-        head = any_field.head(self.scorer.bundle.heads)
         for reading in self.readings:
             scored = reading.scored
-            cutoff = any_field.cutoffs[reading.cutoff_language]
+            cutoff = any_field.cutoffs.get(reading.cutoff_language, math.inf)
             scores = scored.scores[positions]
-            margin = float(head.margins(scored.vector, scored.token_ids)[0])
-            if any_field.probability(scores, margin) >= cutoff:
+            if self.scorer.near_fields(scores, scored.vector, scored.token_ids) >= cutoff:
                 return [self.taxonomy.labels[int(scores.argmax())].code]
         return []
 

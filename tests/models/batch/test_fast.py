@@ -21,7 +21,7 @@ from critech.batch.fast import certificate_lines, first_of
 from critech.batch.records import Position, Record
 from critech.batch.rows import RowOptions, classify_each
 from critech.bundle import ARRAYS, read_bundle
-from critech.bundle.manifest import ANY_FIELD
+from critech.bundle.manifest import ANY_FIELD, ANY_TECHNOLOGY
 from critech.cascade.certificate import GRID, Certificate, Entry, certify
 from critech.cascade.words import Words
 from critech.classifier import Classifier
@@ -71,6 +71,7 @@ def telling(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
         "offset": zeros,
         "possible": ones * 0.3,
         "assigned": ones * 0.6,
+        "companion_share": zeros,
         "coverage_floor": np.zeros(2),
     }
     floats = {name: value for name, value in arrays.items() if value.dtype == np.float64}
@@ -78,7 +79,8 @@ def telling(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     data = io.BytesIO()
     np.savez_compressed(data, **arrays)
     replace_file(out, ARRAYS, data.getvalue())
-    remove_file(out, ANY_FIELD)  # it has a weight for each of the old features
+    for name in (ANY_FIELD, ANY_TECHNOLOGY):  # they have a weight for each of the old features
+        remove_file(out, name)
     return out
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -59,11 +60,21 @@ def test_the_excess_is_that_of_the_best_label_over_its_threshold(
     row = LANGUAGE_ROW[language]
     scores = bundle.calibration.scores(bundle.heads.word_margins(ids), language).astype(np.float64)
     least = bundle.thresholds.possible[row].astype(np.float64)
-    above = np.log(scores / (1 - scores)) - np.log(least / (1 - least))
-    expected = [
-        max(above[i] for i, label in enumerate(bundle.labels) if label.startswith(f"{one.id}:"))
-        for one in bundle.taxonomies
-    ]
+    most = bundle.thresholds.assigned[row].astype(np.float64)
+    logits = np.log(scores / (1 - scores))
+    above, sure = (logits - np.log(cut / (1 - cut)) for cut in (least, most))
+    expected = []
+    for one in bundle.taxonomies:
+        own = [i for i, label in enumerate(bundle.labels) if label.startswith(f"{one.id}:")]
+        together = bundle.joint.get(one.id)
+        if together is None:
+            expected.append(max(above[own]))
+            continue
+        assert together.flags is not None
+        margin = float(together.head(bundle.heads).word_margins(ids)[0])
+        joint, flag = together.probability(scores[own], margin), together.flags[language]
+        flagged = math.log(joint / (1 - joint)) - math.log(flag / (1 - flag))
+        expected.append(max(flagged, *sure[own]))
     reading = words.read(text)
     assert reading is not None
     assert (reading.language, reading.tokens) == (language, len(ids))
@@ -72,11 +83,18 @@ def test_the_excess_is_that_of_the_best_label_over_its_threshold(
 
 def test_an_excess_of_zero_is_where_possible_begins(classifier: Classifier, words: Words) -> None:
     bundle, parents = classifier.bundle, parent_positions(classifier.bundle.taxonomies)
+    assert any(one is not None for one in classifier.scorer.joint)
     for text, language in TEXTS:
         ids = classifier.scorer.encoder.token_ids(text)
         logits = bundle.calibration.logits(bundle.heads.word_margins(ids), language)
-        row = LANGUAGE_ROW[language]
-        decided = decide_all(sigmoid(logits), bundle.thresholds, row, parents)
+        scores, row = sigmoid(logits), LANGUAGE_ROW[language]
+        flags = [
+            None
+            if one is None
+            else one.excess(scores, float(one.head.word_margins(ids)[0]), row) >= 0
+            for one in classifier.scorer.joint
+        ]
+        decided = decide_all(scores, bundle.thresholds, row, parents, flags)
         any_ = [any(decided[i] != "not_assigned" for i in own) for own in label_columns(bundle)]
         assert (words.excess(ids, language) >= 0).tolist() == any_
 
