@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import repeat
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +19,12 @@ RANK: dict[Decision, int] = {"not_assigned": 0, "possible": 1, "assigned": 2}
 class Companions:
     """Labels of one taxonomy, ``columns`` int [n]. In a text that is flagged those are ``possible``
     whose score is at least ``share`` of the best one, by language row float32 [2]. A text is
-    flagged when one of them reaches a cut-off, unless something else decides."""
+    flagged when a label of the taxonomy reaches a cut-off, unless something else decides. ``whole``
+    int [n] are all labels of the taxonomy, of which some may never have been learned."""
 
     columns: npt.NDArray[np.intp]
     share: FloatArray
+    whole: npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -102,11 +104,11 @@ def decide_all(
         )
         for i in range(len(scores))
     ]
-    for one, flag in zip_longest(thresholds.companions, flags):
-        found = {decisions[i] for i in one.columns}
+    for one, flag in zip(thresholds.companions, flags or repeat(None), strict=False):
+        found = {decisions[i] for i in one.whole}
         flagged = found != {"not_assigned"} if flag is None else flag or "assigned" in found
-        least = one.share[row] * scores[one.columns].max()
-        for i in one.columns:
+        least = one.share[row] * scores[one.whole].max()
+        for i in one.columns if flagged else one.whole:
             if not flagged:
                 decisions[i] = "not_assigned"
             elif decisions[i] == "not_assigned" and scores[i] >= least:

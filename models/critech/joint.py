@@ -23,9 +23,10 @@ LANGUAGES = ("en", "ja")
 
 @dataclass(frozen=True)
 class JointList:
-    """A list of a bundle: its head, over the bundle's features, the positions of its labels int [n]
-    and by language row the log-odds [2] from which a text is flagged."""
+    """A list of a bundle, ``taxonomy``: its head, over the bundle's features, the positions of its
+    labels int [n] and by language row the log-odds [2] from which a text is flagged."""
 
+    taxonomy: str
     any_field: AnyField
     head: Heads
     columns: npt.NDArray[np.intp]
@@ -51,18 +52,18 @@ class JointList:
 
 def joint_lists(bundle: Bundle) -> list[JointList | None]:
     """Return for each of the companions of a bundle its list, None where single scores decide."""
-    return [_joint(bundle, int(one.columns[0])) for one in bundle.thresholds.companions]
+    return [_joint(bundle, one.whole) for one in bundle.thresholds.companions]
 
 
-def _joint(bundle: Bundle, position: int) -> JointList | None:
-    name = bundle.labels[position].partition(":")[0]
+def _joint(bundle: Bundle, columns: npt.NDArray[np.intp]) -> JointList | None:
+    name = bundle.labels[columns[0]].partition(":")[0]
     found = bundle.joint.get(name)
     if found is None or found.flags is None:
         return None
-    own = [i for i, label in enumerate(bundle.labels) if label.startswith(f"{name}:")]
     return JointList(
+        taxonomy=name,
         any_field=found,
         head=found.head(bundle.heads),
-        columns=np.array(own, dtype=np.intp),
+        columns=columns,
         flags=tuple(log_odds(found.flags[language]) for language in LANGUAGES),
     )

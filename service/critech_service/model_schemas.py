@@ -65,22 +65,23 @@ class WholeCertificateOut(BaseModel):
 
 
 class AnyFieldOut(BaseModel):
-    """How a text is told that is near the fields together: the joint log-odds are ``offset`` plus
-    ``fields`` times the log-odds of any field by the scores plus ``margin`` times the head's
-    margin. By language, the joint probability counts in screening from the cut-off, and from
-    ``flags`` a text has some field ``possible``; null where single scores decide that."""
+    """How a text is told that is near the labels of a list together: the joint log-odds are
+    ``offset`` plus ``fields`` times the log-odds of any label by the scores plus ``margin`` times
+    the head's margin. By language, the joint probability counts in screening from the cut-off, or
+    from the flag where that is lower."""
 
     offset: float
     fields: float
     margin: float
     cutoffs: dict[str, float]
     cutoff_rule: str
-    flags: dict[str, float] | None
+    flags: dict[str, float] | None = Field(description="As above, where they decide.")
 
 
 class LabelCutoffsOut(BaseModel):
-    """The scores from which a label is decided. ``beside`` is the share of the best score of its
-    list from which it is possible in a text that has another label of the list already."""
+    """The scores from which a label is decided; in a list with ``flags``, ``possible`` only in a
+    text that is flagged. ``beside`` is the share of the best score of its list from which it is
+    possible, too, in a text that is flagged, or, in a list without flags, has a label already."""
 
     assigned: float
     possible: float
@@ -108,6 +109,10 @@ class ModelDetailsOut(ModelOut):
     card: str = Field(description="The bundle's own model card, Markdown.")
     cutoffs: dict[str, dict[str, LabelCutoffsOut]] = Field(
         description="By language and label id. Screening has cut-offs of its own."
+    )
+    flags: dict[str, dict[str, float]] = Field(
+        description="By taxonomy and language, the joint probability of all its labels from which "
+        "a text has some label possible. In other lists single scores decide."
     )
     screening: ScreeningModelOut | None
     certificate: CertificateOut

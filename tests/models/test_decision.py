@@ -49,7 +49,9 @@ def _with_companions(share: float) -> Thresholds:
     return Thresholds(
         assigned=np.full((2, 8), 0.5, dtype=np.float32),
         possible=np.full((2, 8), 0.2, dtype=np.float32),
-        companions=(Companions(np.arange(4), np.array([share, 1.0], dtype=np.float32)),),
+        companions=(
+            Companions(np.arange(4), np.array([share, 1.0], dtype=np.float32), np.arange(4)),
+        ),
     )
 
 

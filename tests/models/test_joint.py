@@ -16,6 +16,9 @@ from critech.bundle.manifest import ANY_FIELD, ANY_TECHNOLOGY
 from critech.classifier import Options
 from critech.errors import BundleError
 from critech.joint import joint_lists
+from critech.screening.any_field import AnyField
+from critech.screening.filing import Filing
+from critech.screening.screen import Screener
 
 FIELDS, K_PROGRAM = "jp-secret-patent-25", "jp-kprogram-50"
 KETTLE = "A kettle has a lid that locks while water boils, a spout and a handle that stays cool."
@@ -88,20 +91,54 @@ def test_the_excess_is_zero_at_the_flag(bundle: Bundle) -> None:
         assert one.excess(scores, 0.5, row) == pytest.approx(expected, abs=1e-6)
 
 
-def test_decisions_are_part_of_the_model_digest(tiny_bundle: Path, tmp_path: Path) -> None:
+def _heads(bundle: Bundle) -> dict[str, AnyField]:
+    assert bundle.any_field is not None
+    assert bundle.any_technology is not None
+    return {ANY_FIELD: bundle.any_field, ANY_TECHNOLOGY: bundle.any_technology}
+
+
+@pytest.mark.parametrize("name", [ANY_FIELD, ANY_TECHNOLOGY])
+def test_decisions_are_part_of_the_model_digest(
+    name: str, tiny_bundle: Path, tmp_path: Path
+) -> None:
     other = variant(tiny_bundle, tmp_path / "other", "1")
     before = read_bundle(other)
-    assert before.any_field is not None
-    moved = dataclasses.replace(before.any_field, flags={"en": 0.25, "ja": 0.5})
-    replace_file(other, ANY_FIELD, moved.to_bytes())
+    moved = dataclasses.replace(_heads(before)[name], flags={"en": 0.25, "ja": 0.5})
+    replace_file(other, name, moved.to_bytes())
     flagged = read_bundle(other)
-    assert flagged.any_field is not None
-    assert flagged.any_field.flags == {"en": 0.25, "ja": 0.5}
+    assert _heads(flagged)[name].flags == {"en": 0.25, "ja": 0.5}
     assert flagged.model_digest != before.model_digest
-    replace_file(other, ANY_FIELD, dataclasses.replace(moved, flags=None).to_bytes())
+    replace_file(other, name, dataclasses.replace(moved, flags=None).to_bytes())
     without = read_bundle(other)
-    remove_file(other, ANY_FIELD)
+    remove_file(other, name)
     assert read_bundle(other).model_digest == without.model_digest
+
+
+def test_the_head_of_the_fields_without_cut_offs_is_refused(
+    tiny_bundle: Path, tmp_path: Path
+) -> None:
+    """Screening would else pass over what is near the fields, and say nothing."""
+    other = variant(tiny_bundle, tmp_path / "other", "1")
+    head = _heads(read_bundle(other))[ANY_FIELD]
+    replace_file(other, ANY_FIELD, dataclasses.replace(head, cutoffs={}).to_bytes())
+    with pytest.raises(BundleError, match="lacks cut-offs"):
+        read_bundle(other)
+
+
+def test_what_is_flagged_is_reviewed(bundle: Bundle) -> None:
+    """Though the flag is below the cut-off that screening has for what is near the fields."""
+    flagging = _flagging(bundle, 1e-9)
+    assert flagging.any_field is not None
+    assert flagging.any_field.cutoffs["en"] > 0.01
+    with Classifier(flagging, 1) as classifier:
+        (result,) = classifier.classify([KETTLE], Options(taxonomies=(FIELDS,))).results
+        screened = Screener(classifier).screen(
+            [Filing(title="A kettle", abstract=KETTLE)], explain=False
+        )
+    assert result.taxonomies[0].labels[0].decision == "possible"
+    (found,) = screened.as_dict()["results"]
+    assert found["verdict"] == "review"
+    assert [reason["code"] for reason in found["reasons"]] == ["near_the_fields"]
 
 
 @pytest.mark.parametrize("name", [ANY_FIELD, ANY_TECHNOLOGY])
@@ -109,10 +146,7 @@ def test_a_flag_that_is_no_probability_is_refused(
     name: str, tiny_bundle: Path, tmp_path: Path
 ) -> None:
     other = variant(tiny_bundle, tmp_path / "other", "1")
-    found = read_bundle(other)
-    head = {ANY_FIELD: found.any_field, ANY_TECHNOLOGY: found.any_technology}[name]
-    assert head is not None
-    wrong = dataclasses.replace(head, flags={"en": 1.5, "ja": 0.5})
+    wrong = dataclasses.replace(_heads(read_bundle(other))[name], flags={"en": 1.5, "ja": 0.5})
     replace_file(other, name, wrong.to_bytes())
     with pytest.raises(BundleError, match="no probability"):
         read_bundle(other)

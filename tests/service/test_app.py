@@ -203,6 +203,10 @@ def test_model_and_health(client: TestClient, classifier: Classifier) -> None:
             assert one["assigned"] == pytest.approx(thresholds.assigned[row, j], abs=1e-6)
             assert one["possible"] == pytest.approx(thresholds.possible[row, j], abs=1e-6)
             assert one["beside"] == (pytest.approx(share[j], abs=1e-6) if j in share else None)
+    assert model["flags"] == {
+        name: one.flags for name, one in classifier.bundle.joint.items() if one.flags is not None
+    }
+    assert set(model["flags"]) == {"jp-kprogram-50", "jp-secret-patent-25"}
     screening, any_field = classifier.bundle.screening, classifier.bundle.any_field
     assert screening is not None
     assert any_field is not None

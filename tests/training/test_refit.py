@@ -228,6 +228,7 @@ def test_a_base_of_older_rules_keeps_them(marked_base: Path) -> None:
     old = dataclasses.replace(base, manifest={**base.manifest, "training": training})
     found = _by_rules_of(old, FitConfig()).calibration
     assert (found.unknown_writers, found.companions) == ((), {})
+    assert _by_rules_of(old, FitConfig()).screening.flags == {}
     assert (
         dataclasses.replace(
             found,

@@ -147,7 +147,12 @@ def fit_content(
             return None
         own = positions_of(labels, name)
         y_any = any_field_strengths(y_fit[:, own])
-        head = fit_heads(fit.vectors, fit.tokens, y_any, config.heads, config.threads)
+        judged_any = (
+            None if judged is None else judged.given(any_field_strengths(judged.of(own).strengths))
+        )
+        head = fit_heads(
+            fit.vectors, fit.tokens, y_any, config.heads, config.threads, judged=judged_any
+        )
         return fit_any_field(
             head,
             margins(head, held_out.vectors, held_out.tokens)[:, 0],

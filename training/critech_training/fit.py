@@ -456,14 +456,11 @@ def choose_thresholds(
             share[row] = _companion_share(
                 s[:, learned[columns]], float(possible[row, columns[0]]), config.companions[group]
             )
-    own = {group: [name == group for name in taxonomy_of] for group in shares}
+    whole = {g: np.flatnonzero([name == g for name in taxonomy_of]) for g in shares}
     return Thresholds(
         assigned,
         possible,
-        tuple(
-            Companions(np.flatnonzero(learned & own[group]), share)
-            for group, share in shares.items()
-        ),
+        tuple(Companions(own[learned[own]], shares[group], own) for group, own in whole.items()),
     )
 
 

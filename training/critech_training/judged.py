@@ -22,9 +22,13 @@ class JudgedTexts:
     tokens: Sequence[tuple[int, ...]]
     strengths: Strengths
 
-    def of(self, columns: npt.NDArray[np.intp]) -> JudgedTexts:
+    def of(self, columns: npt.NDArray[np.intp] | Sequence[int]) -> JudgedTexts:
         """Return the same texts with what is judged of some labels."""
-        return replace(self, strengths=self.strengths[:, columns])
+        return self.given(self.strengths[:, columns])
+
+    def given(self, strengths: Strengths) -> JudgedTexts:
+        """Return the same texts with other strengths, int8 [n_texts, n_labels]."""
+        return replace(self, strengths=strengths)
 
     def any(self) -> bool:
         """Return whether anything is judged of any text."""

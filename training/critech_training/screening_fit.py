@@ -31,6 +31,7 @@ ORDINARY_SYMBOLS = (
     "G06Q10/08", "H02J7/00", "H04N23/60", "G01N21/64", "B60K1/04",
 )  # fmt: skip
 JOINT_C = 1e3  # two weights on thousands of texts: hardly regularised
+HIGHEST_FLAG = 0.5  # more likely than not in the list
 FITTED_RULES: tuple[Rule, ...] = ("exact", "subgroup", "none")
 # offsets of FITTED_RULES from steps: none, what a sub-group adds, what an exact match adds to that
 RISING = np.array([[1.0, 1.0, 1.0], [1.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
@@ -153,7 +154,11 @@ def fit_any_field(
             {} if rule is None else {name: _cutoff(own, plain, rule) for name, own, plain in parts}
         )
 
-    return replace(fitted, cutoffs=chosen(cutoffs), flags=chosen(flags) or None)
+    found = {name: min(flag, HIGHEST_FLAG) for name, flag in chosen(flags).items()}
+    # a language without a held-out positive has nothing to choose by, and takes the other one's
+    has = [name for name, own, _ in parts if len(own)]
+    found = {name: found[name if name in has else has[0]] for name in found}
+    return replace(fitted, cutoffs=chosen(cutoffs), flags=found or None)
 
 
 def _by_language(records: Sequence[Record]) -> Iterator[tuple[str, list[int], list[int]]]:

@@ -88,11 +88,12 @@ def companions_of(labels: Sequence[str], share: npt.NDArray[np.float32]) -> tupl
     lists = np.array([label.partition(":")[0] for label in labels])
     found = []
     for name in dict.fromkeys(lists.tolist()):
-        columns = np.flatnonzero((lists == name) & share.any(axis=0))
+        whole = np.flatnonzero(lists == name)
+        columns = whole[share[:, whole].any(axis=0)]
         if not len(columns):
             continue
         own = share[:, columns]
         if not (own == own[:, :1]).all() or not ((own > 0) & (own <= 1)).all():
             raise BundleError(ARRAYS, "companion_share differs", "one share in 0..1", name)
-        found.append(Companions(columns, own[:, 0]))
+        found.append(Companions(columns, own[:, 0], whole))
     return tuple(found)

@@ -153,6 +153,9 @@ def _assemble(manifest: dict[str, Any], files: Mapping[str, bytes]) -> Bundle:
         name: AnyField.from_bytes(files[name], *sizes) if name in files else None
         for name in JOINT.values()
     }
+    any_field = joint[ANY_FIELD]
+    if any_field is not None and not any_field.cutoffs:
+        raise BundleError(ANY_FIELD, "lacks cut-offs", "one for each language", "none")
     return Bundle(
         name=manifest["name"],
         version=manifest["version"],
@@ -183,7 +186,7 @@ def _assemble(manifest: dict[str, Any], files: Mapping[str, bytes]) -> Bundle:
         screening=(
             ScreeningModel.from_dict(read_json(files[SCREENING])) if SCREENING in files else None
         ),
-        any_field=joint[ANY_FIELD],
+        any_field=any_field,
         any_technology=joint[ANY_TECHNOLOGY],
         model_card=files[MODEL_CARD].decode("utf-8", "replace"),
     )

@@ -150,6 +150,7 @@ class ModelDescription(Model):
     training: dict[str, Any]
     metrics: dict[str, Any]
     cutoffs: dict[str, dict[str, dict[str, float | None]]]
+    flags: dict[str, dict[str, float]]
     screening: dict[str, Any] | None
     certificate: dict[str, Any]
     taxonomies: list[dict[str, str]]

@@ -55,6 +55,12 @@ class AnyField:
             vocabulary=heads.vocabulary,
         )
 
+    def near(self, language: str) -> float:
+        """Return the joint probability from which screening takes a text for near the fields: the
+        cut-off, or the flag where that is lower, so that no text has a field ``possible`` and no
+        review. ``language`` is en or ja."""
+        return min(self.cutoffs[language], (self.flags or self.cutoffs)[language])
+
     def log_odds(self, scores: FloatArray, margin: float) -> float:
         """Return the joint log-odds of a text with these scores of the fields, [n_fields], and this
         margin of the head."""

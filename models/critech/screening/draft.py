@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -262,7 +261,7 @@ class Draft:
         positions = [self.scorer.position[label.id] for label in self.taxonomy.labels]
         for reading in self.readings:
             scored = reading.scored
-            cutoff = any_field.cutoffs.get(reading.cutoff_language, math.inf)
+            cutoff = any_field.near(reading.cutoff_language)
             scores = scored.scores[positions]
             if self.scorer.near_fields(scores, scored.vector, scored.token_ids) >= cutoff:
                 return [self.taxonomy.labels[int(scores.argmax())].code]

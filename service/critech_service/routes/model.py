@@ -33,6 +33,11 @@ async def model(request: Request) -> Response:
             "metrics": bundle.metrics,
             "card": bundle.model_card,
             "cutoffs": bundle.thresholds.as_dict(bundle.labels),
+            "flags": {
+                one.taxonomy: dict(one.any_field.flags or {})
+                for one in classifier.scorer.joint
+                if one is not None
+            },
             "screening": screening
             and {**screening.as_dict(), "any_field": any_field and any_field.as_dict()},
             "certificate": certificate_summary(bundle),

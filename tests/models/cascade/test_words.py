@@ -13,6 +13,7 @@ from critech import Classifier
 from critech.cascade.words import Words, label_columns
 from critech.decision import decide_all
 from critech.heads import LANGUAGE_ROW, sigmoid
+from critech.joint import joint_lists
 from critech.scorer import Scorer
 from critech.text import Language
 from critech_labels.taxonomy import parent_positions
@@ -97,6 +98,22 @@ def test_an_excess_of_zero_is_where_possible_begins(classifier: Classifier, word
         decided = decide_all(scores, bundle.thresholds, row, parents, flags)
         any_ = [any(decided[i] != "not_assigned" for i in own) for own in label_columns(bundle)]
         assert (words.excess(ids, language) >= 0).tolist() == any_
+
+
+def test_what_is_assigned_by_its_words_is_something_though_no_text_is_flagged(
+    classifier: Classifier,
+) -> None:
+    bundle = classifier.bundle
+    assert bundle.any_field is not None
+    never = dataclasses.replace(bundle.any_field, flags={"en": 1.0, "ja": 1.0}, offset=-99.0)
+    easy = np.full_like(bundle.thresholds.assigned, 1e-9)
+    at = [one.id for one in bundle.taxonomies].index("jp-secret-patent-25")
+    for assigned, positive in ((bundle.thresholds.assigned, False), (easy, True)):
+        thresholds = dataclasses.replace(bundle.thresholds, assigned=assigned)
+        scorer = with_bundle(classifier, any_field=never, thresholds=thresholds)
+        scorer.joint = joint_lists(scorer.bundle)
+        ids = scorer.encoder.token_ids("A kettle with a lid and a spout.")
+        assert bool(Words(scorer).excess(ids, "en")[at] >= 0) == positive
 
 
 def test_the_bits_are_the_same_on_any_number_of_threads(words: Words) -> None:

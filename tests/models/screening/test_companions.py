@@ -49,7 +49,7 @@ def _found(bundle: Bundle) -> tuple[set[str], dict[str, Any]]:
 
 def test_screening_weighs_each_field_for_itself(bundle: Bundle) -> None:
     columns = np.flatnonzero([label.startswith(f"{FIELDS}:") for label in bundle.labels])
-    everything = Companions(columns, np.full(2, 1e-9, dtype=np.float32))
+    everything = Companions(columns, np.full(2, 1e-9, dtype=np.float32), columns)
     alone, screened = _found(_with(bundle, ()))
     beside, screened_beside = _found(_with(bundle, [everything]))
     assert alone < beside

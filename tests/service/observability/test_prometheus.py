@@ -156,7 +156,6 @@ def test_stages_of_classification(client: TestClient, watch: Watch) -> None:
     whole = watch.moved("critech_request_seconds_sum")[("/v1/classify",)]
     assert all(value > 0 for value in spent.values())
     assert sum(spent.values()) <= whole
-    assert spent[("inference",)] > whole / 4
 
 
 def test_evidence_is_a_stage_of_its_own(client: TestClient, watch: Watch) -> None:
