@@ -3,7 +3,8 @@
 A fold never shares a group with the texts its heads are fitted on: with ``by="text"`` a text and
 its translation stay together, with ``by="source"`` all that one writer wrote in one part. Scores of
 a fold are calibrated, and its thresholds chosen, on the out-of-fold margins of the other folds. The
-encoder stays as it is.
+encoder stays as it is. Single scores decide in every list: there are no heads for all labels of one
+together (docs/decisions/0026).
 """
 
 from __future__ import annotations

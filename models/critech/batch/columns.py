@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from critech.batch.rows import Row
@@ -121,12 +120,12 @@ def arrow() -> Any:
 
 
 def give_memory_back() -> None:
-    """Choose the allocator of Arrow that keeps least of what was freed, unless the environment
-    chooses one. It counts for the whole process, so this is for programs of our own."""
+    """Let Arrow take memory from the system's allocator, which keeps least of what was freed,
+    unless the environment chooses another one. It counts for the whole process, so this is for
+    programs of our own."""
     pa = arrow()
     if "ARROW_DEFAULT_MEMORY_POOL" not in os.environ:
-        with suppress(NotImplementedError):  # not every build has it
-            pa.set_memory_pool(pa.jemalloc_memory_pool())
+        pa.set_memory_pool(pa.system_memory_pool())
 
 
 def nested_schema() -> pa.Schema:

@@ -139,6 +139,8 @@ class Parquet:
         table = arrow().Table.from_pylist([row for rows in encoded for row in rows], self.schema)
         with self._writer(file) as writer:
             writer.write_table(table)
+        del table
+        arrow().default_memory_pool().release_unused()
 
     def assemble(self, shards: Iterable[Path], file: BinaryIO) -> None:
         """Write the shards one after the other. As many make one row group as ``GROUP_BYTES`` of
