@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from critech.results import Decision
+from critech_labels.texts import LANGUAGES
 
 FloatArray = npt.NDArray[np.float32]
 RANK: dict[Decision, int] = {"not_assigned": 0, "possible": 1, "assigned": 2}
@@ -50,7 +51,7 @@ class Thresholds:
                 }
                 for i, label in enumerate(labels)
             }
-            for row, language in enumerate(("en", "ja"))
+            for row, language in enumerate(LANGUAGES)
         }
 
     def companion_share(self) -> FloatArray:

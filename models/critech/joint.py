@@ -17,8 +17,7 @@ from critech.heads import FloatArray, Heads
 from critech.lexical import WordFeatures
 from critech.screening.any_field import AnyField
 from critech.screening.model import log_odds
-
-LANGUAGES = ("en", "ja")
+from critech_labels.texts import LANGUAGES
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ import numpy as np
 
 from critech.heads import FloatArray, Heads
 from critech.plain_data import read_json, read_npz
+from critech_labels.texts import LANGUAGES
 
 _EDGE = 1e-7
 _KINDS = {"dense": "f", "lexical": "f", "intercept": "f", "said": "u"}
@@ -120,7 +121,9 @@ class AnyField:
 
 def _by_language(raw: Mapping[str, Any] | None) -> dict[str, float]:
     """Return a number in 0..1 for either language, nothing for nothing."""
-    found = {language: float(raw[language]) for language in ("en", "ja")} if raw else {}
+    found: dict[str, float] = {}
+    if raw:
+        found = {language: float(raw[language]) for language in LANGUAGES}
     if not all(0.0 <= number <= 1.0 for number in found.values()):
         raise ValueError("a cut-off is no probability")
     return found
