@@ -47,8 +47,9 @@ check: $(VENV)/.dev  ## lint, types, import contract
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-train: $(VENV)/.dev  ## corpus to default bundle
+train: $(VENV)/.dev  ## corpus to default bundle, with its student
 	$(BIN)/critech train
+	$(BIN)/critech distil
 
 bench: $(VENV)/.dev  ## documents per second, side by side in one run
 	$(BIN)/python benchmarks/throughput.py

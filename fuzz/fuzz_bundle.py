@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from critech.bundle import ENCODER, MANIFEST, TOKENIZER, manifest_digest, read_bundle
+from critech.bundle import ENCODER, MANIFEST, STUDENT, TOKENIZER, manifest_digest, read_bundle
+from critech.cascade.words import Words
 from critech.errors import BundleError
 from critech.scorer import Scorer
 from tiny_bundle import write_tiny_bundle
@@ -26,7 +27,7 @@ from tiny_bundle import write_tiny_bundle
 MAX_BYTES = 600
 FILES = (
     MANIFEST, "labels.json", "metrics.json", "screening.json", "tokenizer.json", "arrays.npz",
-    "examples.npz", ENCODER,
+    "examples.npz", ENCODER, STUDENT,
 )  # fmt: skip
 
 
@@ -52,18 +53,21 @@ def check(folder: Path, name: str) -> None:
     try:
         bundle = read_bundle(folder)
         scorer = Scorer(bundle)
+        words = Words(scorer)
     except BundleError as error:
         assert len(str(error)) < 10_000, "an error as long as the file"
         return
     json.dumps([bundle.manifest, bundle.metrics], allow_nan=False)
     assert bundle.screening is None or json.dumps(bundle.screening.as_dict(), allow_nan=False)
-    if name in (ENCODER, TOKENIZER):  # another network is another network: that it runs is enough
+    if name in (ENCODER, TOKENIZER, STUDENT):  # another network is another: that it runs is enough
         return
-    for text in ("a pump", "a " * 40):
+    for text in ("a pump", "a " * 24, "a " * 40):
         scored = scorer.score(text)
         assert scored.scores.shape == scored.logits.shape == (len(bundle.labels),)
         assert np.isfinite(scored.logits).all()
         assert ((scored.scores >= 0) & (scored.scores <= 1)).all()
+        reading = words.read(text)
+        assert reading is None or np.isfinite(reading.excess).all()
         assert 0 <= scored.tokens_seen <= scored.tokens_total
         if bundle.examples is not None:
             for position in range(len(bundle.labels)):

@@ -11,6 +11,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from critech.bundle import BundleContent, write_bundle
+from critech.cascade.student import METADATA
 from critech.encoder import EncoderConfig
 from critech.examples import Example, build_examples
 from critech.screening.model import Fusion, ScreeningModel
@@ -27,13 +28,14 @@ def write_tiny_bundle(folder: Path) -> None:
     data["labels"] = [label for label in data["labels"] if label["code"] in ("02", "02.i")]
     data["pointers"] = []
     labels = tuple(f"{data['id']}:{label['code']}" for label in data["labels"])
-    table = np.linspace(-1, 1, len(WORDS) * DIMENSION, dtype=np.float32).reshape(-1, DIMENSION)
+    table = np.linspace(-1, 1, len(WORDS) * DIMENSION, dtype=np.float16).reshape(-1, DIMENSION)
+    encoder = _encoder(table)
     one = np.ones((2, len(labels)), np.float32)
     content = BundleContent(
         name="tiny",
         version="1",
         encoder_config=EncoderConfig("", 1, 2, 16, 2, DIMENSION),
-        encoder_bytes=_encoder(table),
+        encoder_bytes=encoder,
         tokenizer_bytes=json.dumps(_tokenizer()).encode(),
         labels=labels,
         snapshot={"taxonomies": [data]},
@@ -63,6 +65,7 @@ def write_tiny_bundle(folder: Path) -> None:
             np.ones((1, len(labels)), np.bool_),
         ),
         screening=ScreeningModel(Fusion({"exact": 4.0, "subgroup": 2.0, "none": -1.0}), {}, "none"),
+        student=_student(table, encoder, data["id"]),
     )
     write_bundle(content, folder)
 
@@ -82,7 +85,8 @@ def _encoder(table: np.ndarray) -> bytes:
     """Return a network that looks the tokens up, averages them and scales to unit length."""
     graph = helper.make_graph(
         [
-            helper.make_node("Gather", ["table", "input_ids"], ["found"], axis=0),
+            helper.make_node("Gather", ["table", "input_ids"], ["half"], axis=0),
+            helper.make_node("Cast", ["half"], ["found"], to=TensorProto.FLOAT),
             helper.make_node("ReduceMean", ["found"], ["mean"], axes=[1], keepdims=0),
             helper.make_node("LpNormalization", ["mean"], ["embedding"], axis=-1, p=2),
         ],
@@ -91,6 +95,31 @@ def _encoder(table: np.ndarray) -> bytes:
         [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, [1, DIMENSION])],
         [numpy_helper.from_array(table, "table")],
     )
+    return _bytes(graph)
+
+
+def _student(table: np.ndarray, encoder: bytes, taxonomy: str) -> bytes:
+    """Return a network that does the same with embeddings that it is given."""
+    graph = helper.make_graph(
+        [
+            helper.make_node("ReduceMean", ["words"], ["mean"], axes=[1], keepdims=0),
+            helper.make_node("LpNormalization", ["mean"], ["embedding"], axis=-1, p=2),
+        ],
+        "student",
+        [helper.make_tensor_value_info("words", TensorProto.FLOAT, [1, "n", DIMENSION])],
+        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, [1, DIMENSION])],
+    )
+    place = encoder.index(table.tobytes())
+    told = {
+        "table": {"n_tokens": len(WORDS), "hidden": DIMENSION, "block": 0, "values": place},
+        "max_tokens": 8,
+        "slack": {taxonomy: 0.5},
+    }
+    return _bytes(graph, {METADATA: json.dumps(told)})
+
+
+def _bytes(graph: onnx.GraphProto, metadata: dict[str, str] | None = None) -> bytes:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    helper.set_model_props(model, metadata or {})
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString())

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,18 +63,24 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def train_tiny(tiny_base: Path) -> Callable[[Path], None]:
-    """Make a bundle in a folder by a whole training run on 160 texts of the corpus."""
+def tiny_records() -> list[Any]:
+    """160 texts of the corpus, none a translation of another."""
     from critech_labels import load_taxonomies
     from critech_labels.taxonomy import label_order
     from critech_training.corpus import default_corpus_dir, load_corpus
+
+    records = load_corpus(default_corpus_dir(), label_order(list(load_taxonomies().values())))
+    return [
+        dataclasses.replace(record, pair_of=None) for record in records[:: len(records) // 160]
+    ][:160]
+
+
+@pytest.fixture(scope="session")
+def train_tiny(tiny_base: Path, tiny_records: list[Any]) -> Callable[[Path], None]:
+    """Make a bundle in a folder by a whole training run on 160 texts of the corpus."""
     from critech_training.finetune import FinetuneConfig
     from critech_training.train import TrainConfig, train
 
-    records = load_corpus(default_corpus_dir(), label_order(list(load_taxonomies().values())))
-    chosen = [
-        dataclasses.replace(record, pair_of=None) for record in records[:: len(records) // 160]
-    ][:160]
     config = TrainConfig(
         name="tiny",
         base=str(tiny_base),
@@ -82,7 +90,7 @@ def train_tiny(tiny_base: Path) -> Callable[[Path], None]:
     def run(out: Path) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the exporters warn of their own future
-            train(chosen, out, config)
+            train(tiny_records, out, config)
 
     return run
 
@@ -94,4 +102,32 @@ def tiny_bundle(
     """A bundle from a whole training run on 160 texts of the corpus."""
     out = tmp_path_factory.mktemp("bundles") / "tiny"
     train_tiny(out)
+    return out
+
+
+@pytest.fixture(scope="session")
+def distil_tiny(tiny_base: Path, tiny_records: list[Any]) -> Callable[..., dict[str, Any]]:
+    """Give the tiny bundle in a folder a student of one layer; what its manifest says of it."""
+    from critech_training.distil import Run, distil
+    from critech_training.student import StudentConfig
+
+    def run(bundle: Path, epochs: int = 1, **how: Any) -> dict[str, Any]:
+        config = StudentConfig(layers=(1,), inner=24, max_tokens=48, epochs=epochs, batch_size=16)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the exporters warn of their own future
+            return distil(bundle, tiny_records, config, Run(**{"base": str(tiny_base), **how}))
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def student_bundle(
+    tiny_bundle: Path,
+    distil_tiny: Callable[..., dict[str, Any]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """The tiny bundle with a student."""
+    out = tmp_path_factory.mktemp("bundles") / "with-student"
+    shutil.copytree(tiny_bundle, out)
+    distil_tiny(out)
     return out

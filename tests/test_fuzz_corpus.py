@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from critech.bundle import read_bundle
+from critech.cascade.words import Words
 from critech.scorer import Scorer
 
 CORPUS = Path(__file__).parent / "fuzz_corpus"
@@ -28,4 +29,8 @@ def test_the_bundle_that_is_changed_is_a_sound_one(tmp_path: Path) -> None:
     import_module("tiny_bundle").write_tiny_bundle(tmp_path / "tiny")
     bundle = read_bundle(tmp_path / "tiny")
     assert len(bundle.thresholds.companions[0].columns) == len(bundle.labels)
-    assert Scorer(bundle).score("a pump", "en").scores.shape == (len(bundle.labels),)
+    scorer = Scorer(bundle)
+    assert scorer.score("a pump", "en").scores.shape == (len(bundle.labels),)
+    reading = Words(scorer).read("a " * 24)
+    assert reading is not None
+    assert reading.tier == "student"

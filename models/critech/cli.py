@@ -29,6 +29,7 @@ COMMANDS = {
     "feedback": ("critech.commands.feedback", "collect reviewers' corrections"),
     "labels": ("critech.commands.labels", "list, show, check and export the taxonomies"),
     "train": ("critech_training.commands.train", "train a bundle from the corpus"),
+    "distil": ("critech_training.commands.distil", "give a bundle a student, for batch --fast"),
     "corpus": ("critech_training.commands.corpus", "check and count a training corpus"),
     "evaluate": ("critech_training.commands.evaluate", "evaluate a bundle on a labelled file"),
     "certify": (

@@ -81,23 +81,14 @@ class OnnxEncoder:
     """A thread-safe encoder: any number of threads may call ``embed`` on one instance."""
 
     def __init__(self, model: bytes, tokenizer: bytes, config: EncoderConfig) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        with _faults_named("cannot be loaded", "ONNX and tokenizer"):
-            self._session = onnxruntime.InferenceSession(
-                model, options, providers=["CPUExecutionProvider"]
-            )
+        with faults_named("encoder", "cannot be loaded", "ONNX and tokenizer"):
+            self._session = one_thread_session(model)
             self._tokenizer = Tokenizer.from_buffer(tokenizer)
             self._tokenizer.no_truncation()
             self._tokenizer.no_padding()
-        # its wrapper keeps the model's bytes, 49 MB by default, for a fallback to other providers
-        self._session.disable_fallback()
-        self._session._model_bytes = None
         self.config = config
         # the blank behind the prefix belongs to the first piece of the text
-        with _faults_named("cannot be run", "token ids"):
+        with faults_named("encoder", "cannot be run", "token ids"):
             self._prefix_ids = self.token_ids(config.prefix.rstrip()) if config.prefix else []
         self._capacity = config.chunk_tokens - len(self._prefix_ids) - 2
         self._try()
@@ -106,7 +97,7 @@ class OnnxEncoder:
         """Raise BundleError where network, tokenizer and configuration do not go together."""
         if self.config.chunk_tokens < len(self._prefix_ids) + 3:
             raise BundleError("encoder", "leaves no room for text", "3 tokens", "fewer")
-        with _faults_named("cannot be run", "a vector"):
+        with faults_named("encoder", "cannot be run", "a vector"):
             vector = self.embed("a").vector
         if vector.shape != (self.config.dimension,) or not np.isfinite(vector).all():
             expected = f"{self.config.dimension} finite numbers"
@@ -116,6 +107,11 @@ class OnnxEncoder:
         """Return the token ids of a text, unframed and uncut."""
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
         return ids
+
+    @property
+    def n_tokens(self) -> int:
+        """Number of ids that the tokenizer knows."""
+        return int(self._tokenizer.get_vocab_size())
 
     def seen(self, ids: Sequence[int]) -> Sequence[int]:
         """Return the token ids of a text that reach the encoder."""
@@ -181,8 +177,21 @@ class OnnxEncoder:
         return vector
 
 
+def one_thread_session(model: bytes) -> onnxruntime.InferenceSession:
+    """Return a model of ONNX, to be run on the processor by any number of threads, one each."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    # its wrapper keeps the model's bytes, 49 MB by default, for a fallback to other providers
+    session.disable_fallback()
+    session._model_bytes = None
+    return session
+
+
 @contextmanager
-def _faults_named(problem: str, expected: str) -> Iterator[None]:
+def faults_named(part: str, problem: str, expected: str) -> Iterator[None]:
     """Make whatever the libraries raise a BundleError: onnxruntime raises bare subclasses of
     Exception, and a panic of the tokenizer is a BaseException."""
     try:
@@ -190,7 +199,7 @@ def _faults_named(problem: str, expected: str) -> Iterator[None]:
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except BaseException as error:
-        raise BundleError("encoder", problem, expected, type(error).__name__) from None
+        raise BundleError(part, problem, expected, type(error).__name__) from None
 
 
 def split_evenly(ids: Sequence[int], capacity: int) -> list[Sequence[int]]:

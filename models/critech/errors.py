@@ -41,6 +41,10 @@ class BundleError(CritechError):
         self.expected = expected
         self.found = found
 
+    def __reduce__(self) -> tuple[type[BundleError], tuple[str, str, str, str]]:
+        """Return what another process makes the same error of."""
+        return BundleError, (self.part, self.problem, str(self.expected), str(self.found))
+
 
 @contextmanager
 def disk_errors(where: str, problem: str) -> Iterator[None]:

@@ -30,17 +30,21 @@ class LexicalVocabulary:
     def transform(self, token_ids: Sequence[int]) -> WordFeatures:
         """Return feature indices (ascending) and weights of unit length; both empty when no
         feature is known."""
-        index, counts, _ = self._known(token_ids)
-        weights = (1.0 + np.log(counts)).astype(np.float32) * self.idf[index]
-        norm = np.sqrt(np.sum(weights * weights, dtype=np.float32))
-        return index, weights / norm if norm > 0 else weights
+        return self.read(token_ids)[0]
 
     def coverage(self, token_ids: Sequence[int]) -> float:
         """Return the share in 0..1 of a text's tokens and pairs, every occurrence counted, that
         are known features; 1 for no tokens. Text unlike the training texts has a low one; fewer
         than ``COVERAGE_TOKENS`` tokens are too few to tell."""
-        _, counts, total = self._known(token_ids)
-        return float(counts.sum() / total) if total else 1.0
+        return self.read(token_ids)[1]
+
+    def read(self, token_ids: Sequence[int]) -> tuple[WordFeatures, float]:
+        """Return what ``transform`` and ``coverage`` return, by looking a text up once."""
+        index, counts, total = self._known(token_ids)
+        weights = (1.0 + np.log(counts)).astype(np.float32) * self.idf[index]
+        norm = np.sqrt(np.sum(weights * weights, dtype=np.float32))
+        covered = float(counts.sum() / total) if total else 1.0
+        return (index, weights / norm if norm > 0 else weights), covered
 
     def _known(
         self, token_ids: Sequence[int]

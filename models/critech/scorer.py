@@ -159,7 +159,7 @@ class Scorer:
     def score_embedding(self, embedding: Embedding, language: Language, script: Language) -> Scored:
         """Return scores and decisions of all labels for a text that is embedded already."""
         vector, ids = embedding.vector, embedding.token_ids
-        words = self.bundle.heads.vocabulary.transform(ids)
+        words, coverage = self.bundle.heads.vocabulary.read(ids)
         margins = self.bundle.heads.margins(vector, ids, words)
         logits = lift_parents(self.bundle.calibration.logits(margins, language), self._parents)
         scores = sigmoid(logits)
@@ -178,7 +178,7 @@ class Scorer:
             decisions=decide_all(scores, self.bundle.thresholds, row, self._parents, flags),
             vector=embedding.vector,
             token_ids=embedding.token_ids,
-            coverage=self.bundle.heads.vocabulary.coverage(embedding.token_ids),
+            coverage=coverage,
             coverage_floor=float(self.bundle.coverage_floor[row]),
         )
         if scored.out_of_distribution:

@@ -2,6 +2,7 @@ import dataclasses
 import hashlib
 import io
 import json
+import pickle
 import shutil
 from pathlib import Path
 
@@ -27,8 +28,8 @@ from critech.errors import BundleError
 
 
 @pytest.fixture
-def copy(tiny_bundle: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(tiny_bundle, tmp_path / "copy"))
+def copy(student_bundle: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(student_bundle, tmp_path / "copy"))
 
 
 def edit_manifest(bundle: Path, **changes: object) -> None:
@@ -222,3 +223,9 @@ def test_writing_a_screening_model_changes_nothing_else(copy: Path) -> None:
     assert after.model_digest == before.model_digest
     changed = {path.name for path in copy.iterdir() if path.read_bytes() != others[path.name]}
     assert changed == {SCREENING, MANIFEST}
+
+
+def test_an_error_of_a_bundle_is_the_same_in_another_process() -> None:
+    error = BundleError("student.onnx", "cannot be run", ("a", "student"), None)
+    again = pickle.loads(pickle.dumps(error))
+    assert (str(again), again.part, again.problem) == (str(error), error.part, error.problem)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from marked_texts import LASER, ROBOT, ROCKET, correction, marked_text
 
-from critech.bundle import read_bundle, write_bundle
+from critech.bundle import STUDENT, read_bundle, write_bundle, write_student
 from critech.encoder import OnnxEncoder
 from critech_labels import load_taxonomies
 from critech_labels.taxonomy import label_order
@@ -53,9 +53,12 @@ def corpus_folder(marked_corpus: list[Record], tmp_path_factory: pytest.TempPath
 
 @pytest.fixture(scope="session")
 def marked_base(
-    tiny_bundle: Path, marked_corpus: list[Record], tmp_path_factory: pytest.TempPathFactory
+    tiny_bundle: Path,
+    student_bundle: Path,
+    marked_corpus: list[Record],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
-    """A bundle fitted on the marked corpus."""
+    """A bundle fitted on the marked corpus, with the student of the same encoder."""
     tiny = read_bundle(tiny_bundle)
     taxonomies = list(load_taxonomies().values())
     encoder = OnnxEncoder(tiny.encoder_bytes, tiny.tokenizer_bytes, tiny.encoder_config)
@@ -72,6 +75,7 @@ def marked_base(
     fit, held_out = (Part(part, *embed_records(encoder, part, 2)) for part in parts)
     out = tmp_path_factory.mktemp("bases") / "marked"
     write_bundle(fit_content(identity, fit, held_out, taxonomies, config), out)
+    write_student(read_bundle(out), (student_bundle / STUDENT).read_bytes(), {"n_texts": 120})
     return out
 
 

@@ -15,12 +15,14 @@ import pytest
 from marked_texts import LASER, ROBOT, ROCKET, correction, filler, marked_text
 
 from critech import Classifier
-from critech.bundle import Bundle, read_bundle
+from critech.bundle import STUDENT, Bundle, read_bundle
 from critech.bundle.manifest import FORMAT
+from critech.cascade.words import Words
 from critech.cli import main
 from critech.corrections import Correction, add_correction
 from critech.encoder import OnnxEncoder
 from critech.errors import BundleError, InputError
+from critech.scorer import Scorer
 from critech.text import compose_document
 from critech_training.bundle_fit import FitConfig, Known
 from critech_training.commands.train_extra import print_extra
@@ -133,6 +135,9 @@ def test_a_bundle_that_holds_its_recall_is_written(shipped: Made, marked_base: P
     assert new.encoder_bytes == base.encoder_bytes
     assert new.tokenizer_bytes == base.tokenizer_bytes
     assert new.taxonomies == base.taxonomies
+    assert (shipped.out / STUDENT).read_bytes() == (marked_base / STUDENT).read_bytes()
+    assert new.manifest["training"]["student"] == {"n_texts": 120}
+    assert Words(Scorer(new)).student is not None
     made = new.manifest["training"]["corrections"]
     assert made["base"] == {"name": "marked", "version": "1.0.0", "digest": base.digest}
     assert (made["read"], made["used"]) == (27, 24)

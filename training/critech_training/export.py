@@ -7,11 +7,14 @@ processors lacking VNNI saturate their 16-bit sums and give other results than t
 
 from __future__ import annotations
 
+import json
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
@@ -19,7 +22,9 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.transformers.fusion_options import FusionOptions
 from onnxruntime.transformers.optimizer import optimize_model
 
+from critech.cascade.student import METADATA
 from critech_training.base_weights import BLOCK
+from critech_training.student import StudentModule
 from critech_training.torch_encoder import EmbeddingBlocks, TorchEncoder
 
 OPSET = 17
@@ -66,11 +71,13 @@ class _Layer(torch.nn.Module):  # type: ignore[misc]
 
 
 class _FromWordEmbeddings(torch.nn.Module):  # type: ignore[misc]
-    """Word embeddings fp32 [1, n_tokens, hidden] to the unit vector [1, hidden], unmasked."""
+    """Word embeddings fp32 [1, n_tokens, hidden] to the unit vector [1, hidden], unmasked. A linear
+    map of the states of tokens may stand behind the layers."""
 
-    def __init__(self, body: torch.nn.Module) -> None:
+    def __init__(self, body: torch.nn.Module, last: torch.nn.Module | None = None) -> None:
         super().__init__()
         self.embeddings = body.embeddings
+        self.last = last or torch.nn.Identity()
         n_heads = body.config.num_attention_heads
         self.layers = torch.nn.ModuleList(_Layer(layer, n_heads) for layer in body.encoder.layer)
 
@@ -81,7 +88,7 @@ class _FromWordEmbeddings(torch.nn.Module):  # type: ignore[misc]
         hidden = self.embeddings.LayerNorm(hidden)
         for layer in self.layers:
             hidden = layer(hidden)
-        return torch.nn.functional.normalize(hidden.mean(1), dim=-1)
+        return torch.nn.functional.normalize(self.last(hidden).mean(1), dim=-1)
 
 
 def export_onnx(encoder: TorchEncoder, quantize: bool = True) -> bytes:
@@ -90,11 +97,21 @@ def export_onnx(encoder: TorchEncoder, quantize: bool = True) -> bytes:
     body = encoder.model.eval()
     if not hasattr(body, "encoder") or not hasattr(body, "embeddings"):
         raise TypeError(f"only BERT-shaped encoders can be exported, not {type(body).__name__}")
-    hidden_size = body.config.hidden_size
+    model = _exported(_FromWordEmbeddings(body), body.config, quantize)
+    _prepend_lookup(model, encoder)
+    onnx.checker.check_model(model)
+    data: bytes = model.SerializeToString(deterministic=True)
+    return data
+
+
+def _exported(module: torch.nn.Module, shape: Any, quantize: bool) -> onnx.ModelProto:
+    """Return a module as ONNX with the inputs ``words`` and ``positions``; ``shape`` is the
+    configuration of its body."""
+    hidden_size = shape.hidden_size
     with tempfile.TemporaryDirectory() as folder:
         plain, fused, final = (str(Path(folder) / f"{n}.onnx") for n in ("plain", "fused", "final"))
         torch.onnx.export(
-            _FromWordEmbeddings(body),
+            module,
             (torch.zeros(1, 7, hidden_size), torch.arange(7)[None]),
             plain,
             input_names=["words", "positions"],
@@ -107,7 +124,7 @@ def export_onnx(encoder: TorchEncoder, quantize: bool = True) -> bytes:
         optimize_model(
             plain,
             "bert",
-            num_heads=body.config.num_attention_heads,
+            num_heads=shape.num_attention_heads,
             hidden_size=hidden_size,
             optimization_options=options,
             opt_level=0,
@@ -122,28 +139,83 @@ def export_onnx(encoder: TorchEncoder, quantize: bool = True) -> bytes:
                 op_types_to_quantize=["MatMul"],
                 extra_options={"DefaultTensorType": TensorProto.FLOAT},
             )
-        model = onnx.load(final if quantize else fused)
-    _prepend_lookup(model, encoder)
+        return onnx.load(final if quantize else fused)
+
+
+def export_student(
+    student: StudentModule, encoder_bytes: bytes, base: TorchEncoder, max_tokens: int
+) -> bytes:
+    """Return a student as ONNX: input ``words``, token embeddings fp32 [1, n_tokens, hidden],
+    output ``embedding`` fp32 [1, hidden]. Its metadata say where in the file of the encoder, whose
+    base is given, the token embeddings stand, and how many tokens it reads at most. Raise
+    ValueError when that file has other token embeddings."""
+    body = student.body.eval()
+    positions = body.embeddings.position_embeddings
+    body.embeddings.position_embeddings = torch.nn.Embedding.from_pretrained(
+        positions.weight[:max_tokens]
+    )
+    model = _exported(_FromWordEmbeddings(body, student.map), body.config, quantize=True)
+    _prepend(model, *_positions_of("words"))
+    del model.graph.input[:]
+    shape = [1, "n", body.config.hidden_size]
+    model.graph.input.append(helper.make_tensor_value_info("words", TensorProto.FLOAT, shape))
     onnx.checker.check_model(model)
+    helper.set_model_props(
+        model,
+        {
+            METADATA: json.dumps(
+                {"table": token_table(base, encoder_bytes), "max_tokens": max_tokens}
+            )
+        },
+    )
     data: bytes = model.SerializeToString(deterministic=True)
     return data
+
+
+def with_slack(student: bytes, slack: Mapping[str, float]) -> bytes:
+    """Return a student that tells its slack, by taxonomy, in its metadata."""
+    model = onnx.load_from_string(student)
+    told = json.loads(next(one.value for one in model.metadata_props if one.key == METADATA))
+    helper.set_model_props(model, {METADATA: json.dumps({**told, "slack": dict(slack)})})
+    data: bytes = model.SerializeToString(deterministic=True)
+    return data
+
+
+def token_table(base: TorchEncoder, encoder_bytes: bytes) -> dict[str, int]:
+    """Return where the token embeddings of a base stand in an exported encoder's file, in bytes,
+    and their shape. Raise ValueError when they do not."""
+    if base.blocks is None:
+        weight = _half(base)
+        n_tokens, hidden = weight.shape
+        return {
+            "n_tokens": n_tokens,
+            "hidden": hidden,
+            "block": 0,
+            "values": _place(weight.tobytes(), encoder_bytes),
+        }
+    values, scales = _block_tensors(base.blocks)
+    n_tokens, hidden = base.blocks.values.shape
+    return {
+        "n_tokens": n_tokens,
+        "hidden": hidden,
+        "block": BLOCK,
+        "values": _place(values.raw_data, encoder_bytes),
+        "scales": _place(scales.raw_data, encoder_bytes),
+    }
+
+
+def _place(part: bytes, whole: bytes) -> int:
+    found = whole.find(part)
+    if found < 0:
+        raise ValueError("the encoder has other token embeddings than its base")
+    return found
 
 
 def _prepend_lookup(model: onnx.ModelProto, encoder: TorchEncoder) -> None:
     """Replace the inputs ``words`` and ``positions`` by ``input_ids`` and the nodes that derive
     them from it."""
     graph = model.graph
-    nodes = [
-        helper.make_node("Shape", ["input_ids"], ["ids_shape"], start=1, end=2),
-        helper.make_node("Squeeze", ["ids_shape"], ["n_tokens"]),
-        helper.make_node("Range", ["zero", "n_tokens", "one"], ["positions_flat"]),
-        helper.make_node("Unsqueeze", ["positions_flat", "axis_zero"], ["positions"]),
-    ]
-    tensors = [
-        numpy_helper.from_array(np.array(0, np.int64), "zero"),
-        numpy_helper.from_array(np.array(1, np.int64), "one"),
-        numpy_helper.from_array(np.array([0], np.int64), "axis_zero"),
-    ]
+    nodes, tensors = _positions_of("input_ids")
     if encoder.blocks is not None:
         nodes.append(
             helper.make_node(
@@ -158,18 +230,47 @@ def _prepend_lookup(model: onnx.ModelProto, encoder: TorchEncoder) -> None:
         )
         tensors += _block_tensors(encoder.blocks)
     else:
-        weight = encoder.model.embeddings.word_embeddings.weight.detach().numpy()
         nodes += [
             helper.make_node("Gather", ["word_table", "input_ids"], ["words_half"]),
             helper.make_node("Cast", ["words_half"], ["words"], to=TensorProto.FLOAT),
         ]
-        tensors.append(numpy_helper.from_array(weight.astype(np.float16), "word_table"))
-    old_nodes = list(graph.node)
-    del graph.node[:]
-    graph.node.extend([*nodes, *old_nodes])
-    graph.initializer.extend(tensors)
+        tensors.append(numpy_helper.from_array(_half(encoder), "word_table"))
+    _prepend(model, nodes, tensors)
     del graph.input[:]
     graph.input.append(helper.make_tensor_value_info("input_ids", TensorProto.INT64, [1, "n"]))
+
+
+def _positions_of(name: str) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
+    """Return nodes and tensors that give ``positions`` int64 [1, n_tokens], from an input whose
+    second axis is that of tokens."""
+    nodes = [
+        helper.make_node("Shape", [name], ["ids_shape"], start=1, end=2),
+        helper.make_node("Squeeze", ["ids_shape"], ["n_tokens"]),
+        helper.make_node("Range", ["zero", "n_tokens", "one"], ["positions_flat"]),
+        helper.make_node("Unsqueeze", ["positions_flat", "axis_zero"], ["positions"]),
+    ]
+    tensors = [
+        numpy_helper.from_array(np.array(0, np.int64), "zero"),
+        numpy_helper.from_array(np.array(1, np.int64), "one"),
+        numpy_helper.from_array(np.array([0], np.int64), "axis_zero"),
+    ]
+    return nodes, tensors
+
+
+def _prepend(
+    model: onnx.ModelProto, nodes: list[onnx.NodeProto], tensors: list[onnx.TensorProto]
+) -> None:
+    """Set nodes before those of a model, and their tensors beside its own."""
+    old_nodes = list(model.graph.node)
+    del model.graph.node[:]
+    model.graph.node.extend([*nodes, *old_nodes])
+    model.graph.initializer.extend(tensors)
+
+
+def _half(encoder: TorchEncoder) -> npt.NDArray[np.float16]:
+    """Return the token embeddings of a base without blocks, as they are exported."""
+    weight = encoder.model.embeddings.word_embeddings.weight.detach().numpy()
+    return np.asarray(weight, dtype=np.float16)
 
 
 def _block_tensors(blocks: EmbeddingBlocks) -> list[onnx.TensorProto]:

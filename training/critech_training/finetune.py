@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -111,7 +111,12 @@ def settled(config: FinetuneConfig) -> FinetuneConfig:
     """Return the configuration with the precision that it has on this machine."""
     if config.bfloat16 is not None:
         return config
-    return replace(config, bfloat16=bool(torch.cpu.get_capabilities().get("avx512_bf16", False)))
+    return replace(config, bfloat16=has_bfloat16())
+
+
+def has_bfloat16() -> bool:
+    """Return whether this processor has instructions for bfloat16."""
+    return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
 
 
 def finetune(encoder: TorchEncoder, data: FinetuneData, config: FinetuneConfig) -> None:
@@ -143,12 +148,12 @@ def finetune(encoder: TorchEncoder, data: FinetuneData, config: FinetuneConfig) 
     lengths = [row.shape[0] for row in lower]
     batches_per_epoch = math.ceil(len(lower) / config.batch_size)
     schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, _warmup_then_linear(batches_per_epoch * config.epochs, config.warmup_share)
+        optimizer, warmup_then_linear(batches_per_epoch * config.epochs, config.warmup_share)
     )
     encoder.model.train()
     for epoch in range(config.epochs):
         total = guided = 0.0
-        for index in _batches(lengths, data.pair_row, config.batch_size, rng):
+        for index in batches_by_length(lengths, data.pair_row, config.batch_size, rng):
             hidden, mask = _pad_cached([lower[i] for i in index])
             bias = attention_bias(mask)
             with torch.autocast("cpu", torch.bfloat16, enabled=bool(config.bfloat16)):
@@ -176,7 +181,8 @@ def finetune(encoder: TorchEncoder, data: FinetuneData, config: FinetuneConfig) 
     encoder.model.eval()
 
 
-def _warmup_then_linear(n_steps: int, warmup_share: float):  # type: ignore[no-untyped-def]
+def warmup_then_linear(n_steps: int, warmup_share: float) -> Callable[[int], float]:
+    """Return the share of the learning rate by step: up to 1, then down to 0 in a line."""
     warmup = max(1, int(n_steps * warmup_share))
 
     def factor(step: int) -> float:
@@ -187,7 +193,7 @@ def _warmup_then_linear(n_steps: int, warmup_share: float):  # type: ignore[no-u
     return factor
 
 
-def _batches(
+def batches_by_length(
     lengths: Sequence[int], pair_row: npt.NDArray[np.int64], batch_size: int, rng: random.Random
 ) -> list[list[int]]:
     """Return batches of texts of like length; a text and its translation stand side by side.

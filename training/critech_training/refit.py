@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from critech.bundle import Bundle, BundleContent, read_bundle, write_bundle
+from critech.bundle import STUDENT, Bundle, BundleContent, read_bundle, write_bundle
+from critech.bundle.reading import read_file
 from critech.corrections import Correction
 from critech.encoder import OnnxEncoder
 from critech.errors import InputError
@@ -140,10 +141,21 @@ def refit(given: Given) -> Refitted:
     measured = _judged(encoder, extra.held_out, given) if extra.held_out else None
     rows, report = _compared(given.base, new, held_out, extra.held_out, measured)
     training = {**content.training, "corrections": _account(given, extra, rows)}
+    if "student" in (made := given.base.manifest["training"]):
+        training["student"] = made["student"]
     final = dataclasses.replace(
-        content, training=training, metrics=report, model_card=model_card(training, report)
+        content,
+        training=training,
+        metrics=report,
+        model_card=model_card(training, report),
+        student=_student_of(given.base),
     )
     return Refitted(final, extra, tuple(rows))
+
+
+def _student_of(base: Bundle) -> bytes | None:
+    """Return the student of the base, which stays as the encoder does."""
+    return read_file(base, STUDENT) if STUDENT in base.manifest["files"] else None
 
 
 def _why(outcomes: Mapping[Outcome, int]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
@@ -50,7 +51,7 @@ def certificate_of(
     on_progress: Callable[[int], None] = lambda done: None,
 ) -> Certificate:
     """Return the certificate that a sample gives; ``population`` says in words what it is. A text
-    that words never decide counts as one that goes on."""
+    that the tiers never decide counts as one that goes on."""
     words, columns = Words(classifier.scorer), label_columns(classifier.bundle)
     excess: list[FloatArray] = []
     has_any: list[BoolArray] = []
@@ -58,14 +59,14 @@ def certificate_of(
         documents = [document_of(record) for record in sample[start : start + GROUP]]
         passages = [checked_passage(one, start + i) for i, one in enumerate(documents)]
         languages = [one.language for one in documents]
-        excess.append(_excess_of(words, passages, languages, len(columns)))
+        excess.append(_excess_of(words, passages, languages, classifier.threads))
         has_any.append(_found_in(classifier, passages, languages, columns))
         on_progress(start + len(documents))
     names = [one.id for one in classifier.bundle.taxonomies]
     texts = hashlib.sha256(b"".join(row_key(one, screen=False) for one in sample))
     return Certificate(
         entries=certify(names, np.concatenate(excess), np.concatenate(has_any)),
-        model_digest=classifier.bundle.model_digest,
+        model_digest=classifier.bundle.tiers_digest,
         population=population,
         calibration_digest=f"sha256:{texts.hexdigest()}",
     )
@@ -75,15 +76,16 @@ def _excess_of(
     words: Words,
     passages: Sequence[Passage],
     languages: Sequence[Language | None],
-    n_taxonomies: int,
+    threads: int,
 ) -> FloatArray:
-    """Return the excess by words [n_texts, n_taxonomies], infinite where words do not decide."""
-    excess = np.full((len(passages), n_taxonomies), np.inf, dtype=np.float32)
-    for i, (passage, language) in enumerate(zip(passages, languages, strict=True)):
+    """Return the excess by the tiers [n_texts, n_taxonomies], infinite where they do not decide."""
+
+    def one(passage: Passage, language: Language | None) -> FloatArray:
         reading = words.read(passage.text(), language)
-        if reading is not None:
-            excess[i] = reading.excess
-    return excess
+        return words.unsure if reading is None else reading.excess
+
+    with ThreadPoolExecutor(threads) as pool:
+        return np.stack(list(pool.map(one, passages, languages)))
 
 
 def _found_in(

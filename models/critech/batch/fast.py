@@ -1,4 +1,4 @@
-"""``--fast``: words with their certificate, made ready for the records of a run."""
+"""``--fast``: the tiers with their certificate, made ready for the records of a run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def load_certificate(classifier: Classifier, path: Path, options: RowOptions) ->
     if options.screen:
         raise InputError("--fast", "does not go with --screen, which looks below `possible`")
     asked = options.taxonomies or tuple(one.id for one in classifier.bundle.taxonomies)
-    return read_certificate(path, classifier.bundle.model_digest, asked)
+    return read_certificate(path, classifier.bundle.tiers_digest, asked)
 
 
 def first_of(classifier: Classifier, certificate: Certificate, options: RowOptions) -> First:

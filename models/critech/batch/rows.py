@@ -59,7 +59,8 @@ def classify_records(
     calibrated, children}``, highest score first, children of the same form without ``children``;
     ``screening``: None, or ``{verdict, reasons: [{code, field}], fields: [{code, outcome}]}``, with
     the verdict ``not_screened`` where the record lacks what screening needs;
-    ``tier``: which model decided, ``full`` unless words alone decided all taxonomies (``words``);
+    ``tier``: which model decided, ``full`` unless words alone (``words``) or the student
+    (``student``) decided all taxonomies;
     ``bundle``: digest of the bundle.
 
     Scores and decisions equal those of ``Classifier.classify`` to the bit. Raise InputError that

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from critech.batch.columns import Titles
 from critech.batch.progress import duration
-from critech.batch.rows import FULL
 from critech.batch.tally import Tally
+from critech.cascade.words import STUDENT, WORDS
 from critech.results import NOTICE
 
 N_LABELS = 15
@@ -30,8 +30,9 @@ def _counts(tally: Tally, seconds: float, done_now: int) -> Iterator[str]:
         yield "rejected: " + _list(tally.rejected.most_common())
     flagged = f"{tally.flagged} ({share(tally.flagged, tally.rows)})"
     yield f"flagged, a label possible or better: {flagged}"
-    if (spared := tally.rows - tally.tiers[FULL]) > 0:
-        yield f"decided by words alone: {spared} ({share(spared, tally.rows)})"
+    for tier, name in ((WORDS, "words alone"), (STUDENT, "the student")):
+        if spared := tally.tiers[tier]:
+            yield f"decided by {name}: {spared} ({share(spared, tally.rows)})"
     yield "languages: " + _list(tally.languages.most_common())
     if tally.verdicts:
         found = _list(tally.verdicts.most_common())

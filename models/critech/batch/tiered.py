@@ -1,4 +1,4 @@
-"""Rows of records that surely have nothing, by their words."""
+"""Rows of records that surely have nothing, by their words or the student."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from critech.classifier import Classifier, checked_passage
 from critech.heads import FloatArray
 from critech.results import DocumentResult, TaxonomyResult
 
-WORDS = "words"
-
 
 def words_row(
     classifier: Classifier,
@@ -20,13 +18,13 @@ def words_row(
     record: Record,
 ) -> Row | None:
     """Return the row of a record that surely has nothing, None where the full model has to look:
-    where words do not decide, or a cut-off [n_taxonomies] is reached.
+    where the tiers do not decide, or a cut-off [n_taxonomies] is reached.
 
-    It has the keys of ``classify_records``, with ``tier`` ``words`` throughout and no label: words
-    alone give no scores.
+    It has the keys of ``classify_records``, with the ``tier`` that decided throughout and no label:
+    neither tier gives scores.
     """
     document = document_of(record)
-    reading = words.read(checked_passage(document, 0).text(), document.language)
+    reading = words.read(checked_passage(document, 0).text(), document.language, cutoffs)
     if reading is None or bool((reading.excess >= cutoffs).any()):
         return None
     result = DocumentResult(
@@ -41,4 +39,4 @@ def words_row(
             if taxonomies is None or one.id in taxonomies
         ),
     )
-    return row_of(record, result, classifier.model, WORDS)
+    return row_of(record, result, classifier.model, reading.tier)

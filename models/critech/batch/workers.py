@@ -112,7 +112,7 @@ def timed(
 
 @dataclass(frozen=True)
 class _Source:
-    """Where a process finds the bundle, what it must be, and, in two tiers, the certificate."""
+    """Where a process finds the bundle, what it must be, and, in tiers, the certificate."""
 
     bundle: Path | None
     digest: str

@@ -12,11 +12,12 @@ from critech.bundle.manifest import (
     OPTIONAL,
     REQUIRED,
     SCREENING,
+    STUDENT,
     TOKENIZER,
     manifest_digest,
 )
 from critech.bundle.reading import Bundle, default_path, read_bundle
-from critech.bundle.writing import BundleContent, write_bundle, write_screening
+from critech.bundle.writing import BundleContent, write_bundle, write_screening, write_student
 
 __all__ = [
     "ARRAYS",
@@ -30,6 +31,7 @@ __all__ = [
     "OPTIONAL",
     "REQUIRED",
     "SCREENING",
+    "STUDENT",
     "TOKENIZER",
     "Bundle",
     "BundleContent",
@@ -38,4 +40,5 @@ __all__ = [
     "read_bundle",
     "write_bundle",
     "write_screening",
+    "write_student",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ from critech.bundle.manifest import (
     REQUIRED,
     SCORED,
     SCREENING,
+    STUDENT,
     TOKENIZER,
     listed_files,
     parse_manifest,
@@ -59,7 +60,8 @@ MAX_FOUND = 300
 @dataclass(frozen=True)
 class Bundle:
     """A verified bundle in memory. ``labels`` are label ids in the order of all label arrays;
-    the two ``_bytes`` are files as read, empty in a bundle whose encoder is loaded;
+    the two ``_bytes`` are files as read, empty in a bundle whose encoder is loaded; ``folder`` is
+    where it was read from;
     ``coverage_floor`` [2] is the lowest lexical coverage, per language row, of a text that is like
     the training texts (0: no such limit)."""
 
@@ -82,6 +84,7 @@ class Bundle:
     any_field: AnyField | None = None
     any_technology: AnyField | None = None
     model_card: str = ""
+    folder: Path | None = None
 
     @property
     def joint(self) -> dict[str, AnyField]:
@@ -98,6 +101,15 @@ class Bundle:
         names = (*SCORED, *flags)
         parts = "\n".join(f"{name} {listed[name]['sha256']}" for name in names)
         return digest(parts.encode())
+
+    @property
+    def tiers_digest(self) -> str:
+        """``model_digest``, and with a student the SHA-256 over both: what is asked before the full
+        model depends on them."""
+        student = listed_files(self.manifest).get(STUDENT)
+        if student is None:
+            return self.model_digest
+        return digest(f"{self.model_digest} {student['sha256']}".encode())
 
 
 def default_path() -> Path:
@@ -134,7 +146,7 @@ def read_bundle(
     named = [*REQUIRED, *(name for name in OPTIONAL if name in listed)]
     files = {name: read_checked(folder, name, listed) for name in named}
     try:
-        return _assemble(manifest, files)
+        return replace(_assemble(manifest, files), folder=folder)
     except BundleError:
         raise
     except Exception as error:  # whatever the parsers of four formats raise at hostile content
@@ -237,3 +249,11 @@ def read_checked(folder: Path, name: str, listed: Mapping[str, Mapping[str, Any]
     if found != expected:
         raise BundleError(name, "has another SHA-256", expected, found)
     return data
+
+
+def read_file(bundle: Bundle, name: str) -> bytes:
+    """Return a file of a bundle that was read from a folder, again. Raise BundleError when it is
+    not what it was."""
+    if bundle.folder is None:
+        raise BundleError(name, "cannot be read", "a bundle in a folder", "none")
+    return read_checked(bundle.folder, name, listed_files(bundle.manifest))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from critech.bundle.manifest import listed_files
+from critech.bundle.manifest import STUDENT, listed_files
 from critech.bundle.reading import Bundle
 from critech.bundle.signature import Signed
 from critech.screening.screen import certificate_summary
@@ -24,6 +24,7 @@ def summary(bundle: Bundle, signed: Signed | None, checked: bool) -> dict[str, A
         "format": bundle.manifest["format"],
         "digest": bundle.digest,
         "model_digest": bundle.model_digest,
+        "tiers_digest": bundle.tiers_digest,
         "taxonomies": [{"id": one.id, "version": one.version} for one in bundle.taxonomies],
         "n_labels": len(bundle.labels),
         "made": {name: training[name] for name in MADE if name in training},
@@ -32,6 +33,7 @@ def summary(bundle: Bundle, signed: Signed | None, checked: bool) -> dict[str, A
         "metrics_on": bundle.metrics.get("data"),
         "examples": bundle.examples is not None,
         "screening": None if screening is None else {"fusion": screening.fusion is not None},
+        "student": STUDENT in sizes,
         "certificate": certificate_summary(bundle),
         "signature": None
         if signed is None

@@ -28,14 +28,16 @@ from critech.bundle.manifest import (
     MODEL_CARD,
     REJECTED,
     SCREENING,
+    STUDENT,
     TOKENIZER,
     listed_files,
     manifest_digest,
     parse_manifest,
     read_manifest_bytes,
 )
-from critech.bundle.reading import locate, read_checked
+from critech.bundle.reading import Bundle, locate, read_checked
 from critech.encoder import EncoderConfig
+from critech.errors import BundleError
 from critech.examples import ExampleIndex
 from critech.screening.any_field import AnyField
 from critech.screening.model import ScreeningModel
@@ -62,6 +64,7 @@ class BundleContent:
     screening: ScreeningModel | None = None
     any_field: AnyField | None = None
     any_technology: AnyField | None = None
+    student: bytes | None = None
     rejected: bool = False
 
 
@@ -84,6 +87,8 @@ def write_bundle(content: BundleContent, path: Path) -> None:
         files[ANY_FIELD] = content.any_field.to_bytes()
     if content.any_technology is not None:
         files[ANY_TECHNOLOGY] = content.any_technology.to_bytes()
+    if content.student is not None:
+        files[STUDENT] = content.student
     if content.screening is not None:
         files[SCREENING] = _json_bytes(content.screening.as_dict())
     manifest = {
@@ -104,16 +109,43 @@ def write_screening(path: Path, screening: ScreeningModel) -> None:
 
     Raise BundleError when ``check_bundle`` finds anything wrong with the bundle.
     """
+    _rewrite(path, SCREENING, _json_bytes(screening.as_dict()), {})
+
+
+def write_student(
+    bundle: Bundle, student: bytes, made: Mapping[str, Any], version: str | None = None
+) -> None:
+    """Give a bundle, in the folder that it was read from, another student, and another version when
+    one is named; ``made`` is what its manifest is to say of the student's training. Every other
+    file stays as it is.
+
+    Raise BundleError when ``check_bundle`` finds anything wrong with the bundle, and when the
+    folder holds another one by now.
+    """
+    if bundle.folder is None:
+        raise BundleError(MANIFEST, "is of no folder", "a bundle read from one", "none")
+    found = parse_manifest(read_manifest_bytes(bundle.folder))["digest"]
+    if found != bundle.digest:
+        raise BundleError(MANIFEST, "is another bundle's by now", bundle.digest, found)
+    head: dict[str, Any] = {"training": {**bundle.manifest.get("training", {}), "student": made}}
+    if version is not None:
+        head["version"] = version
+    _rewrite(bundle.folder, STUDENT, student, head)
+
+
+def _rewrite(path: Path, name: str, data: bytes, head: Mapping[str, Any]) -> None:
+    """Replace one file of a bundle, and fields of its manifest."""
     folder = locate(path)
     check_bundle(folder).raise_first()
     manifest = parse_manifest(read_manifest_bytes(folder))
     listed = listed_files(manifest)
-    files = {name: read_checked(folder, name, listed) for name in listed}
-    _write_folder(manifest, {**files, SCREENING: _json_bytes(screening.as_dict())}, folder)
+    files = {one: read_checked(folder, one, listed) for one in listed}
+    _write_folder({**manifest, **head}, {**files, name: data}, folder)
 
 
 def _write_folder(head: Mapping[str, Any], files: Mapping[str, bytes], path: Path) -> None:
-    """Write files and their manifest; ``head`` is the manifest without checksums."""
+    """Write files and their manifest; ``head`` is the manifest without checksums. Raise
+    BundleError, with nothing written, when that would be no manifest."""
     manifest = {
         **head,
         "files": {
@@ -122,11 +154,13 @@ def _write_folder(head: Mapping[str, Any], files: Mapping[str, bytes], path: Pat
         },
     }
     manifest["digest"] = manifest_digest(manifest)
+    written = _json_bytes(manifest)
+    parse_manifest(written, accept_rejected=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".bundle-") as temporary:
         new = Path(temporary) / "new"
         new.mkdir()
-        for name, data in {**files, MANIFEST: _json_bytes(manifest)}.items():
+        for name, data in {**files, MANIFEST: written}.items():
             (new / name).write_bytes(data)
             sync_file(new / name)
         sync_folder(new)

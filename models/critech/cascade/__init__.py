@@ -1,1 +1,1 @@
-"""Two tiers: words alone decide what they surely can, the full model all the rest."""
+"""Tiers: words and a student decide what they surely can, the full model all the rest."""

@@ -1,7 +1,7 @@
-"""What words alone may decide: a cut-off per taxonomy, and what was shown about it.
+"""What words and student may decide: a cut-off per taxonomy, and what was shown about it.
 
 The truth that a certificate is about is the full model: for how many of the texts in which it
-finds something the words let it look. So any unlabelled texts make a certificate, such as a
+finds something they let it look. So any unlabelled texts make a certificate, such as a
 sample of the very dump, and it holds for texts like them.
 """
 
@@ -23,8 +23,8 @@ FORMAT = 1
 """Format of the file; one more whenever ``Words.read`` gives another excess for the same bundle."""
 TARGET = 0.99
 CONFIDENCE = 0.95
-# Cut-offs of the excess (``Reading``), fixed before any text is seen. That of texts lies between
-# -10 and 8, in English and in Japanese.
+# Cut-offs of the excess (``Reading``), fixed before any text is seen. That of most texts lies
+# between -10 and 8, in English and in Japanese.
 GRID = tuple(round(-12.0 + 0.1 * step, 1) for step in range(181))
 MAX_TEXTS = 1_000_000
 MAX_ENTRIES = 32
@@ -34,12 +34,12 @@ FloatArray = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Entry:
-    """One taxonomy's cut-off: a text with an excess below it has nothing, by its words.
+    """One taxonomy's cut-off: a text with an excess below it has nothing, by the tiers.
 
     Of ``n`` texts in which the full model has a label ``possible`` or better, ``kept`` are at the
     cut-off or above. ``lower_bound`` is the exact one-sided Clopper-Pearson bound of that share.
-    ``passed`` of all ``n_texts`` go on to the full model. ``cutoff`` is None, and words decide
-    nothing, where no cut-off could be shown to reach the target.
+    ``passed`` of all ``n_texts`` go on to the full model. ``cutoff`` is None, and the tiers
+    decide nothing, where no cut-off could be shown to reach the target.
     """
 
     taxonomy: str
@@ -54,8 +54,8 @@ class Entry:
 @dataclass(frozen=True)
 class Certificate:
     """Cut-offs of all taxonomies, and what they were made on. ``model_digest`` is that of the
-    model's files; ``population`` says in words what the texts were, ``calibration_digest`` is
-    their SHA-256."""
+    model with its student (``Bundle.tiers_digest``); ``population`` says in words what the texts
+    were, ``calibration_digest`` is their SHA-256."""
 
     entries: tuple[Entry, ...]
     model_digest: str
@@ -109,8 +109,8 @@ def certify(
     target: float = TARGET,
     confidence: float = CONFIDENCE,
 ) -> tuple[Entry, ...]:
-    """Return an entry for each taxonomy, from the excess by words float32 [n_texts, n_taxonomies],
-    infinite where words never decide, and whether the full model found something, of that shape.
+    """Return an entry for each taxonomy, from the tiers' excess float32 [n_texts, n_taxonomies],
+    infinite where they never decide, and whether the full model found something, of that shape.
 
     Cut-offs of a fixed grid are tested from the lowest up, each at full level, and the last one
     before the first failure is taken: fixed-sequence testing, which keeps the level although the

@@ -1,4 +1,4 @@
-"""The file of a certificate, made for one model and checked to be."""
+"""The file of a certificate, made for one model and student and checked to be."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""The first tier: what a text's words alone make likely, without the encoder.
+"""The tiers before the full model: what a text's words alone make likely, and its student.
 
 The margins of a bundle's heads are a sum: a part over the dense vector, and one over the text's
-tokens and pairs of tokens. The second costs about a fiftieth of the encoder's work. By itself it
-gives no score; how far it can be trusted is for a certificate to say (``certificate.py``).
+tokens and pairs of tokens. The second costs about a fiftieth of the encoder's work. Where a bundle
+has a student (``student.py``), it estimates the vector of a text that words do not decide. Neither
+gives a score; how far they can be trusted is for a certificate to say (``certificate.py``).
 """
 
 from __future__ import annotations
@@ -14,31 +15,45 @@ import numpy as np
 import numpy.typing as npt
 
 from critech.bundle import Bundle
-from critech.heads import LANGUAGE_ROW, FloatArray, sigmoid
-from critech.lexical import COVERAGE_TOKENS
+from critech.bundle.manifest import STUDENT as STUDENT_FILE
+from critech.cascade.student import Student
+from critech.heads import LANGUAGE_ROW, FloatArray, Heads, sigmoid
+from critech.lexical import COVERAGE_TOKENS, WordFeatures
 from critech.scorer import Scorer, is_out_of_distribution
 from critech.screening.model import log_odds
 from critech.text import Language, detect_language
 
+WORDS = "words"
+STUDENT = "student"
+
 
 @dataclass(frozen=True)
 class Reading:
-    """What the words of one text say. ``excess`` float32 [n_taxonomies]: by how much, in log-odds,
+    """What the tiers say of one text. ``excess`` float32 [n_taxonomies]: by how much, in log-odds,
     a text is above where it has some label ``possible`` of each taxonomy, with the dense part of
     the margins taken as zero; below 0 where it has none. It is that of the best label, or where all
-    labels of a taxonomy decide together, theirs, or that of a label that is ``assigned``."""
+    labels of a taxonomy decide together, theirs, or that of a label that is ``assigned``. In a
+    bundle with a student its slack is added, and where the student was asked (``tier``
+    ``student``), an excess is at most that with the dense part as the student estimates it."""
 
     language: Language
     tokens: int
     excess: FloatArray
+    tier: str = WORDS
 
 
 class Words:
-    """Read texts by their words with one bundle. Threads may share an instance."""
+    """Read texts with the tiers of one bundle. Threads may share an instance.
+
+    ``unsure`` float32 [n_taxonomies] stands for the excess of a text that is not read. Raise
+    BundleError when the bundle's student is not what its manifest lists, or cannot be run."""
 
     def __init__(self, scorer: Scorer) -> None:
         self._scorer = scorer
+        has_student = STUDENT_FILE in scorer.bundle.manifest["files"]
+        self.student = Student(scorer.bundle, scorer.encoder) if has_student else None
         self._columns = label_columns(scorer.bundle)
+        self.unsure = np.full(len(self._columns), np.inf, dtype=np.float32)
         thresholds = scorer.bundle.thresholds
         self._possible, self._assigned = (
             np.array([[log_odds(float(one)) for one in row] for row in cutoffs], dtype=np.float32)
@@ -47,26 +62,60 @@ class Words:
         together = {int(one.columns[0]): one for one in scorer.joint if one is not None}
         self._together = [together.get(int(own[0])) for own in self._columns]
 
-    def read(self, text: str, language: Language | None = None) -> Reading | None:
-        """Return what the words of a cleaned text say, None where they are never to decide.
+    def read(
+        self,
+        text: str,
+        language: Language | None = None,
+        cutoffs: FloatArray | None = None,
+    ) -> Reading | None:
+        """Return what the tiers say of a cleaned text, None where they are never to decide.
 
         That is a text in another script than English or Japanese, one declared to be in another
         language than its script says, one cut short, one too short to tell whether it is like the
-        corpus, and one that is unlike it."""
+        corpus, and one that is unlike it. With ``cutoffs`` [n_taxonomies] the student is not asked
+        about a text whose words stay below all of them."""
         script = detect_language(text)
         if script == "und" or (language is not None and language != script):
             return None
-        ids = self._scorer.encoder.token_ids(text)
-        whole = COVERAGE_TOKENS <= len(ids) == len(self._scorer.encoder.seen(ids))
-        if not whole or self._is_far(ids, script):
+        ids, bundle = self._scorer.encoder.token_ids(text), self._scorer.bundle
+        if not COVERAGE_TOKENS <= len(ids) == len(self._scorer.encoder.seen(ids)):
             return None
-        return Reading(script, len(ids), self.excess(ids, script))
+        words, coverage = bundle.heads.vocabulary.read(ids)
+        floor = float(bundle.coverage_floor[LANGUAGE_ROW[script]])
+        if is_out_of_distribution(len(ids), coverage, floor):
+            return None
+        excess = self.excess(ids, script, words=words)
+        if self.student is None:
+            return Reading(script, len(ids), excess)
+        excess += self.student.slack
+        if cutoffs is not None and not (excess >= cutoffs).any():
+            return Reading(script, len(ids), excess)
+        estimated = self.excess(ids, script, self.student.vector(ids), words)
+        # not so of a table damaged on purpose
+        is_sound = bool(np.isfinite(estimated).all())
+        least = np.minimum(excess, estimated)
+        return Reading(script, len(ids), least, STUDENT) if is_sound else None
 
-    def excess(self, token_ids: Sequence[int], language: Language) -> FloatArray:
-        """Return ``Reading.excess``, the same bits wherever it is computed."""
+    def excess(
+        self,
+        token_ids: Sequence[int],
+        language: Language,
+        vector: FloatArray | None = None,
+        words: WordFeatures | None = None,
+    ) -> FloatArray:
+        """Return by how much a text is above, float32 [n_taxonomies], with a dense part of zero or
+        that of a vector float32 [dimension]; the same bits wherever it is computed. ``words`` are
+        the tokens' features where they are known already."""
         bundle, row = self._scorer.bundle, LANGUAGE_ROW[language]
-        words = bundle.heads.vocabulary.transform(token_ids)
-        margins = bundle.heads.word_margins(token_ids, words)
+        if words is None:
+            words = bundle.heads.vocabulary.transform(token_ids)
+
+        def margins_of(heads: Heads) -> FloatArray:
+            if vector is None:
+                return heads.word_margins(token_ids, words)
+            return heads.margins(vector, token_ids, words)
+
+        margins = margins_of(bundle.heads)
         logits = bundle.calibration.logits(margins, language)
         above, sure = logits - self._possible[row], logits - self._assigned[row]
         scores = sigmoid(logits)
@@ -75,15 +124,9 @@ class Words:
             if together is None:
                 found.append(above[own].max())
             else:
-                margin = float(together.head.word_margins(token_ids, words)[0])
+                margin = float(margins_of(together.head)[0])
                 found.append(max(together.excess(scores, margin, row), float(sure[own].max())))
         return np.array(found, dtype=np.float32)
-
-    def _is_far(self, token_ids: Sequence[int], script: Language) -> bool:
-        bundle = self._scorer.bundle
-        coverage = bundle.heads.vocabulary.coverage(token_ids)
-        floor = float(bundle.coverage_floor[LANGUAGE_ROW[script]])
-        return is_out_of_distribution(len(token_ids), coverage, floor)
 
 
 def label_columns(bundle: Bundle) -> list[npt.NDArray[np.int64]]:

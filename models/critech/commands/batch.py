@@ -162,10 +162,11 @@ def _workers(
     options: RowOptions,
     fast: Certificate | None,
 ) -> Workers:
+    # made for processes, too, each of which makes its own: what is wrong with it is told here
+    first = None if fast is None else first_of(classifier.on(map), fast, options)
     if args.processes:
         digest = classifier.model.digest
         return ProcessWorkers(args.bundle, digest, options, args.processes, fast)
-    first = None if fast is None else first_of(classifier.on(map), fast, options)
     return ThreadWorkers(classifier, options, args.threads or os.cpu_count() or 1, first)
 
 

@@ -98,8 +98,8 @@ def _add_result(group: argparse._ArgumentGroup) -> None:
         "--fast",
         type=Path,
         metavar="FILE",
-        help="certificate of critech certify-fast: words alone tell the texts that surely have "
-        "nothing, the full model looks at the rest",
+        help="certificate of critech certify-fast: words and student tell the texts that "
+        "surely have nothing, the full model looks at the rest",
     )
     group.add_argument(
         "--bundle", metavar="DIR", help="bundle folder; for --engine also its address"

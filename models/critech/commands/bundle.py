@@ -163,6 +163,8 @@ def _print_summary(found: dict[str, Any]) -> None:
     _say(f"examples      {'yes' if found['examples'] else 'none'}")
     _say(f"screening     {'none' if found['screening'] is None else 'yes'}")
     dated = f", {certificate['date']}" if "date" in certificate else ""
+    if found["student"]:
+        _say(f"student       yes; digest of the tiers {found['tiers_digest']}")
     _say(f"certificate   {certificate['status']}{dated}")
     if signature is None:
         _say("signature     none")

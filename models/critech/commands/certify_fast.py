@@ -1,4 +1,4 @@
-"""``critech certify-fast``: what words alone may decide for ``critech batch --fast``."""
+"""``critech certify-fast``: what words and student may decide for ``critech batch --fast``."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="critech certify-fast",
         description="Certify, on a sample of your own unlabelled texts, which texts "
-        "`critech batch --fast` may decide by their words alone. The certificate holds for texts "
+        "`critech batch --fast` may decide without the full model. The certificate holds for texts "
         "like the sample.",
     )
     parser.add_argument("samples", nargs="+", metavar="SAMPLE", help="inputs as for critech batch")

@@ -7,7 +7,6 @@ import io
 import json
 import random
 import shutil
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,19 +19,21 @@ from critech.batch.certifying import sampled
 from critech.batch.fast import certificate_lines, first_of
 from critech.batch.records import Position, Record
 from critech.batch.rows import RowOptions, classify_each
-from critech.bundle import ARRAYS, read_bundle
+from critech.bundle import ARRAYS, STUDENT, read_bundle
 from critech.bundle.manifest import ANY_FIELD, ANY_TECHNOLOGY
 from critech.cascade.certificate import GRID, Certificate, Entry, certify
 from critech.cascade.words import Words
 from critech.classifier import Classifier
 from critech.cli import main
 from critech.encoder import OnnxEncoder
+from critech_training.export import with_slack
 
 LABEL, OTHER = "jp-secret-patent-25:10", "jp-kprogram-50"
 TAXONOMY = LABEL.partition(":")[0]
 WORD, LETTERS = "zqxj", "bcdfglmnprst"
 N_SAMPLE, N_DUMP = 900, 60
 BEGINNING = -5.0
+SLACK = 2.0
 
 
 def text(with_word: bool, rng: random.Random) -> str:
@@ -48,10 +49,15 @@ def rows(n: int, seed: int) -> str:
     )
 
 
-@pytest.fixture(scope="module")
-def telling(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module", params=["words", "student"])
+def telling(
+    request: pytest.FixtureRequest,
+    tiny_bundle: Path,
+    student_bundle: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
     """A bundle in which a word tells one label, other letters mean a little by chance, and the
-    dense vector a little more."""
+    dense vector a little more; without a student and with one."""
     out = tmp_path_factory.mktemp("bundles") / "telling"
     shutil.copytree(tiny_bundle, out)
     with np.load(out / ARRAYS) as archive:
@@ -81,7 +87,14 @@ def telling(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     replace_file(out, ARRAYS, data.getvalue())
     for name in (ANY_FIELD, ANY_TECHNOLOGY):  # they have a weight for each of the old features
         remove_file(out, name)
+    if request.param == "student":
+        slack = {one.id: SLACK for one in read_bundle(out).taxonomies}
+        replace_file(out, STUDENT, with_slack((student_bundle / STUDENT).read_bytes(), slack))
     return out
+
+
+def has_student(bundle: Path) -> bool:
+    return (bundle / STUDENT).is_file()
 
 
 def _first_letters(bundle: Path) -> dict[str, int]:
@@ -170,12 +183,13 @@ def test_counts_are_those_of_the_full_model_and_of_the_words(
 
 
 def test_rows_that_go_on_are_those_without_tiers(
-    certified: Path, batch: Callable[..., int], tmp_path: Path
+    certified: Path, telling: Path, batch: Callable[..., int], tmp_path: Path
 ) -> None:
     assert batch("plain.jsonl") == 0
     assert batch("fast.jsonl", "--fast", str(certified / "fast.json")) == 0
     plain, two = read_rows(tmp_path / "plain.jsonl"), read_rows(tmp_path / "fast.jsonl")
-    assert set(Counter(str(row["tier"]) for row in two)) == {"words", "full"}
+    tiers = {str(row["tier"]) for row in two}
+    assert tiers == {"words", "full", *(["student"] if has_student(telling) else [])}
     for before, after in zip(plain, two, strict=True):
         if after["tier"] == "full":
             assert after == before
@@ -183,7 +197,7 @@ def test_rows_that_go_on_are_those_without_tiers(
             assert after["possible"] == after["assigned"] == after["warnings"] == []
             assert after["taxonomies"] == [
                 {"id": TAXONOMY, "version": before["taxonomies"][0]["version"],  # type: ignore[index]
-                 "tier": "words", "labels": []}
+                 "tier": after["tier"], "labels": []}
             ]  # fmt: skip
             same = ("source", "record", "id", "language", "tokens_seen", "tokens_total", "bundle")
             assert [after[name] for name in same] == [before[name] for name in same]
@@ -277,7 +291,7 @@ def test_flat_rows_name_the_tier(
 
 
 def test_the_certificate_and_the_share_are_printed(
-    certified: Path, batch: Callable[..., int], capsys: pytest.CaptureFixture[str]
+    certified: Path, telling: Path, batch: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert batch("told.jsonl", "--fast", str(certified / "fast.json")) == 0
     said = capsys.readouterr().err
@@ -285,6 +299,7 @@ def test_the_certificate_and_the_share_are_printed(
     assert f"{TAXONOMY}: keeps " in said
     assert "with 95% confidence" in said
     assert "decided by words alone: " in said
+    assert ("decided by the student: " in said) == has_student(telling)
     assert OTHER not in said
 
 
@@ -318,6 +333,47 @@ def test_another_bundle_is_refused(
     other = variant(telling, tmp_path / "other", "9.9.9", shift=0.5)
     assert batch("none.jsonl", "--fast", str(certified / "fast.json"), bundle=other) == 1
     assert "was certified with another bundle" in capsys.readouterr().err
+
+
+def test_another_student_is_refused_and_so_is_none(
+    certified: Path,
+    telling: Path,
+    student_bundle: Path,
+    batch: Callable[..., int],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(telling, other)
+    fast = ("--fast", str(certified / "fast.json"))
+    data = (student_bundle / STUDENT).read_bytes()
+    taxonomies = [one.id for one in read_bundle(other).taxonomies]
+    replace_file(other, STUDENT, with_slack(data, dict.fromkeys(taxonomies, SLACK + 1)))
+    assert batch("none.jsonl", *fast, bundle=other) == 1
+    assert "was certified with another bundle" in capsys.readouterr().err
+    remove_file(other, STUDENT)
+    assert batch("none.jsonl", *fast, bundle=other) == (1 if has_student(telling) else 0)
+
+
+@pytest.mark.parametrize("workers", [("--threads", "1"), ("--processes", "1")])
+def test_a_student_that_cannot_be_run_is_told_before_any_work(
+    certified: Path,
+    telling: Path,
+    batch: Callable[..., int],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    workers: tuple[str, str],
+) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(telling, broken)
+    replace_file(broken, STUDENT, b"no model")
+    raw = json.loads((certified / "fast.json").read_text(encoding="utf-8"))
+    forged = {**raw, "model_digest": read_bundle(broken).tiers_digest}
+    (tmp_path / "forged.json").write_text(json.dumps(forged), encoding="utf-8")
+    fast = ("--fast", str(tmp_path / "forged.json"))
+    assert batch("none.jsonl", *fast, *workers, bundle=broken) == 3
+    assert "bundle student.onnx: cannot be run" in capsys.readouterr().err
+    assert not (tmp_path / "none.jsonl").exists()
 
 
 def test_another_certificate_is_another_run(

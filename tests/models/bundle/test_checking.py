@@ -17,8 +17,8 @@ FILES = REQUIRED + OPTIONAL
 
 
 @pytest.fixture
-def copy(tiny_bundle: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(tiny_bundle, tmp_path / "copy"))
+def copy(student_bundle: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(student_bundle, tmp_path / "copy"))
 
 
 def findings(folder: Path) -> list[tuple[str, str]]:
@@ -155,7 +155,7 @@ def test_labels_that_critech_does_not_know_are_found(copy: Path) -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_garbage_behind_a_good_checksum_is_found(copy: Path, name: str) -> None:
-    if name in ("MODEL_CARD.md", "encoder.onnx", "tokenizer.json"):
+    if name in ("MODEL_CARD.md", "encoder.onnx", "tokenizer.json", "student.onnx"):
         pytest.skip("not parsed by this")
     for data in (b"", b"nothing", b"PK\x03\x04" + b"\0" * 99, b"[" * 99_999):
         replace_file(copy, name, data)

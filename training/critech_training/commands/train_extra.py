@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from critech.errors import InputError
 from critech_labels import load_taxonomies
 from critech_labels.taxonomy import label_order
 from critech_training.bundle_fit import FitConfig
-from critech_training.commands.arguments import corpus_records
+from critech_training.commands.arguments import check_version, corpus_records
 from critech_training.corpus import default_dev_dir
 from critech_training.extra import ExtraTexts
 from critech_training.gate import Row
@@ -36,7 +35,6 @@ REASONS = {
     "contradicts_corpus": "same words as a text of the corpus, other label",
     "like_measuring_text": "near duplicate of a text that measures",
 }
-_VERSION = re.compile(r"[0-9A-Za-z.+-]{1,64}", re.ASCII)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -99,8 +97,7 @@ def _check(args: argparse.Namespace, base: Path) -> None:
             raise InputError(f"--{name.replace('_', '-')}", "is the base; name another folder")
     if args.keep_rejected is not None and args.keep_rejected.resolve() == args.out.resolve():
         raise InputError("--keep-rejected", "is --out; name another folder")
-    if args.version is not None and not _VERSION.fullmatch(args.version):
-        raise InputError("--version", "must be 1 to 64 letters, digits, dots, + and -")
+    check_version(args.version)
 
 
 def _digest(args: argparse.Namespace) -> str | None:
