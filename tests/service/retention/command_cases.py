@@ -144,6 +144,12 @@ CASES: dict[str, list[Case] | None] = {
         case("--extra corrections-odd.jsonl --out out"),
         case("--epochs WORD", 2),
     ],
+    "distil": [
+        case("--corpus corpus-odd"),
+        case("--corpus corpus-cut --bundle odd-bundle"),
+        case("--version TEXT"),
+        case("--epochs WORD", 2),
+    ],
     "certify-fast": [
         case("dump.jsonl --out fast.json --population WORD"),
         case("dump.jsonl --out fast.json --population TEXT --field WORD"),

@@ -20,7 +20,7 @@ from server_process import prepared
 from critech.cli import COMMANDS, main
 from critech.commands.arguments import Parser
 
-SLOW = ("train", "cross-validate")  # to import, so these run in the tester's process
+SLOW = ("train", "distil", "cross-validate")  # to import, so these run in the tester's process
 BATCH = ("made.csv", "made.csv.quarantine.jsonl")
 JOURNAL = ("made.csv.critech/journal.jsonl", "made.csv.critech/lock")
 MADE = ("kept.jsonl", "made.key", "made.pub", *BATCH, *JOURNAL)
