@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -34,8 +33,6 @@ from critech_training.student import (
 )
 from critech_training.torch_encoder import load_base
 from critech_training.vector_cache import embed_cached, encoder_digest
-
-log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
