@@ -21,6 +21,7 @@ import numpy.typing as npt
 import torch
 
 from critech.bundle import Bundle
+from critech.bundle.reading import K_PROGRAM
 from critech.encoder import OnnxEncoder
 from critech.errors import InputError
 from critech_labels.matcher import SECRET_PATENTS
@@ -54,7 +55,7 @@ class StudentConfig:
     map_learning_rate: float = 2e-3
     distance_weight: float = 2.0
     weights: Mapping[str, float] = field(
-        default_factory=lambda: {SECRET_PATENTS: 3.0, "jp-kprogram-50": 1.5}
+        default_factory=lambda: {SECRET_PATENTS: 3.0, K_PROGRAM: 1.5}
     )
     joint_weight: float = 20.0
     warmup_share: float = 0.06

@@ -59,7 +59,7 @@ def certificate_of(
         documents = [document_of(record) for record in sample[start : start + GROUP]]
         passages = [checked_passage(one, start + i) for i, one in enumerate(documents)]
         languages = [one.language for one in documents]
-        excess.append(_excess_of(words, passages, languages, classifier.threads))
+        excess.append(_excess_of(words, passages, languages, len(columns), classifier.threads))
         has_any.append(_found_in(classifier, passages, languages, columns))
         on_progress(start + len(documents))
     names = [one.id for one in classifier.bundle.taxonomies]
@@ -76,16 +76,18 @@ def _excess_of(
     words: Words,
     passages: Sequence[Passage],
     languages: Sequence[Language | None],
+    n_taxonomies: int,
     threads: int,
 ) -> FloatArray:
     """Return the excess by the tiers [n_texts, n_taxonomies], infinite where they do not decide."""
-
-    def one(passage: Passage, language: Language | None) -> FloatArray:
-        reading = words.read(passage.text(), language)
-        return words.unsure if reading is None else reading.excess
-
     with ThreadPoolExecutor(threads) as pool:
-        return np.stack(list(pool.map(one, passages, languages)))
+        texts = (passage.text() for passage in passages)
+        readings = list(pool.map(words.read, texts, languages))
+    excess = np.full((len(passages), n_taxonomies), np.inf, dtype=np.float32)
+    for row, reading in zip(excess, readings, strict=True):
+        if reading is not None:
+            row[:] = reading.excess
+    return excess
 
 
 def _found_in(

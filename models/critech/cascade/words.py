@@ -45,15 +45,14 @@ class Reading:
 class Words:
     """Read texts with the tiers of one bundle. Threads may share an instance.
 
-    ``unsure`` float32 [n_taxonomies] stands for the excess of a text that is not read. Raise
-    BundleError when the bundle's student is not what its manifest lists, or cannot be run."""
+    Raise BundleError when the bundle's student is not what its manifest lists, or cannot be
+    run."""
 
     def __init__(self, scorer: Scorer) -> None:
         self._scorer = scorer
         has_student = STUDENT_FILE in scorer.bundle.manifest["files"]
         self.student = Student(scorer.bundle, scorer.encoder) if has_student else None
         self._columns = label_columns(scorer.bundle)
-        self.unsure = np.full(len(self._columns), np.inf, dtype=np.float32)
         thresholds = scorer.bundle.thresholds
         self._possible, self._assigned = (
             np.array([[log_odds(float(one)) for one in row] for row in cutoffs], dtype=np.float32)
