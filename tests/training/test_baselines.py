@@ -62,8 +62,11 @@ def test_label_similarity_ranks_by_meaning() -> None:
 
 
 @pytest.mark.slow
-def test_baselines_stand_in_the_report(
-    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_baselines_stand_in_one_table_with_the_bundle(
+    tiny_bundle: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     few = load_corpus(default_corpus_dir(), ORDER)[::20]  # enough to calibrate on
     monkeypatch.setattr("critech_training.commands.evaluate.load_corpus", lambda *_: few)
@@ -76,11 +79,23 @@ def test_baselines_stand_in_the_report(
     )
     folder = tmp_path / "report"
     argv = ["evaluate", "--gold", str(gold), "--bundle", str(tiny_bundle), "--min-positives", "1"]
-    assert main([*argv, "--baselines", "keyword-rules", "--report", str(folder)]) == 0
+    argv += ["--baselines", "keyword-rules", "--markdown"]
+    assert main([*argv, "--report", str(folder)]) == 0
     report = json.loads((folder / "report.json").read_text())
     metrics = report["baselines"]["keyword-rules"]["jp-secret-patent-25"]["metrics"]
     assert metrics["mean_average_precision"]["value"] == 1.0
-    assert "keyword-rules" in (folder / "report.html").read_text()
+    version = report["bundle"]["version"]
+    header, _, *rows = (
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in capsys.readouterr().out.splitlines()
+    )
+    assert header[:3] == ["taxonomy", "method", "labels scored"]
+    methods = [f"{report['bundle']['bundle']} {version}", "keyword-rules"]
+    assert [row[:2] for row in rows] == [[t, m] for t in report["taxonomies"] for m in methods]
+    own = rows.index(next(row for row in rows if row[0] == "jp-secret-patent-25"))
+    assert rows[own + 1][4].startswith("1.00")
+    page = (folder / "report.html").read_text()
+    assert page.index(f"<td>{methods[0]}</td>") < page.index("<td>keyword-rules</td>")
 
 
 def test_an_unknown_baseline_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

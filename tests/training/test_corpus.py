@@ -146,20 +146,33 @@ def test_pairs_have_the_same_labels_and_stay_together(corpus: list[Record]) -> N
         assert is_held_out(source) == is_held_out(translation), translation.id
 
 
-def test_no_text_names_its_narrow_label(corpus: list[Record]) -> None:
+# titles that are the plain name of the thing itself, and the share of texts that may say it
+PLAIN_NAMES = {
+    "jp-secret-patent-25:22": 0.45,  # heavy water
+    "jp-critical-20:18": 0.2,  # hypersonic
+    "us-ecra-14:02.iii": 0.15,  # reinforcement learning
+    "us-ecra-14:02.viii": 0.06,  # planning
+    "us-ecra-14:06.i": 0.06,  # visualization
+    "us-ecra-14:07.ii": 0.06,  # quantum encryption
+}
+
+
+def test_hardly_a_text_names_the_title_of_its_label(corpus: list[Record]) -> None:
+    """None in the narrow lists, but for heavy water; elsewhere at most one in 50, but for titles
+    that are the plain name of a thing."""
     titles = {
         label.id: (label.title.en.lower(), label.title.ja)
         for taxonomy in TAXONOMIES.values()
         for label in taxonomy.labels
-        if taxonomy.id in ("jp-secret-patent-25", "jp-kprogram-50") and len(label.title.ja) > 8
     }
-    leaks = [
-        (record.id, label)
-        for record in corpus
-        for label in record.labels
-        if label in titles and any(title in record.text.lower() for title in titles[label])
-    ]
-    assert leaks == []
+    texts, named = Counter[str](), Counter[str]()
+    for record in corpus:
+        for label in record.labels:
+            texts[label] += 1
+            named[label] += any(title in record.text.lower() for title in titles[label])
+    narrow = ("jp-secret-patent-25", "jp-kprogram-50")
+    allowed = {label: 0.0 if label.startswith(narrow) else 0.02 for label in titles} | PLAIN_NAMES
+    assert {x: n for x, n in named.items() if n > allowed[x] * texts[x]} == {}
 
 
 def test_no_two_texts_are_nearly_the_same(corpus: list[Record], dev_set: list[Record]) -> None:

@@ -84,6 +84,28 @@ def test_a_corpus_too_small_to_be_split_is_refused(
     assert "--corpus: is too small to be split: 1 texts" in capsys.readouterr().err
 
 
+@pytest.mark.filterwarnings("ignore")  # the exporters warn of their own future
+def test_a_single_held_out_text_has_no_correlation(
+    tiny_bundle: Path, tiny_base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts = ["A hinge with a damper.", "A kettle with a lid.", "A chair that folds."]
+    records = [
+        {"id": f"{part}-{number:03}", "language": "en", "register": "abstract", "kind": "plain",
+         "title": None, "text": text, "labels": {}}
+        for part, number, text in zip("abc", (1, 2, 2), texts, strict=True)  # a-001 held out
+    ]  # fmt: skip
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    for record in records:
+        (corpus / f"{record['id']}.jsonl").write_text(json.dumps(record), encoding="utf-8")
+    bundle = _copy(tiny_bundle, tmp_path / "bundle")
+    argv = ["distil", "--bundle", str(bundle), "--base", str(tiny_base), "--epochs", "1"]
+    assert main([*argv, "--corpus", str(corpus)]) == 0
+    printed = capsys.readouterr().out
+    assert "2 texts, 4 pieces, 1 held out" in printed
+    assert "excess correlates - with the full model's (- by words)" in printed
+
+
 def test_pieces_are_of_the_texts_and_of_one_language() -> None:
     config = StudentConfig(least_tokens=4, most_tokens=9)
     tokens = [tuple(range(start, start + 30)) for start in (0, 100, 1000, 1100)]

@@ -323,8 +323,24 @@ def metric_cell(metric: Mapping[str, float | None]) -> str:
     return f"{metric['value']:.2f} [{metric['low']:.2f}, {metric['high']:.2f}]"
 
 
-def markdown_table(report: Mapping[str, Any]) -> str:
-    """Return the report's table in Markdown."""
+def compared_rows(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows of one table of the bundle and the baselines of a report, taxonomy by
+    taxonomy, the bundle first; without a column of methods where there is no baseline."""
     header, rows = table_rows(report["taxonomies"])
+    if not report.get("baselines"):
+        return header, rows
+    bundle = f"{report['bundle']['bundle']} {report['bundle']['version']}"
+    methods = {bundle: report["taxonomies"], **report["baselines"]}
+    tables = {method: table_rows(parts)[1] for method, parts in methods.items()}
+    return [header[0], "method", *header[1:]], [
+        [rows[i][0], method, *table[i][1:]]
+        for i in range(len(rows))
+        for method, table in tables.items()
+    ]
+
+
+def markdown_table(report: Mapping[str, Any]) -> str:
+    """Return the report's table in Markdown, baselines beside the bundle."""
+    header, rows = compared_rows(report)
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from critech_training.corpus import ARGUABLE, POSITIVE
-from critech_training.evaluate import COLUMNS, Scoring, metric_cell, table_rows
+from critech_training.evaluate import COLUMNS, Scoring, compared_rows, metric_cell, table_rows
 from critech_training.metrics import precision_recall, reliability
 
 TEMPLATE = "report.html.j2"
@@ -46,6 +46,7 @@ def html_report(report: Mapping[str, Any], scoring: Scoring, titles: Mapping[str
         figures=figures,
         columns=COLUMNS,
         rows=table_rows,
+        compared=compared_rows(report),
         cell=metric_cell,
     )
 

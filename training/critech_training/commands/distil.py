@@ -39,10 +39,14 @@ def run(argv: Sequence[str]) -> int:
     for name, found in made["held_out"].items():
         print(
             f"  {name}: {found['with_a_label']} of {made['n_held_out']} held-out texts have a "
-            f"label; excess correlates {found['correlation']:.2f} with the full model's "
-            f"({found['correlation_of_words']:.2f} by words)"
+            f"label; excess correlates {_share(found['correlation'])} with the full model's "
+            f"({_share(found['correlation_of_words'])} by words)"
         )
     return 0
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -19,6 +19,7 @@ from critech_training.evaluate import (
     GoldText,
     Scoring,
     compare_bundles,
+    compared_rows,
     markdown_table,
     metric_cell,
     read_gold,
@@ -156,8 +157,10 @@ def print_report(report: Mapping[str, Any]) -> None:
         for name, part in parts.items():
             n_texts = next(iter(part.values()))["n_texts"]
             wide.print(_table(f"{kind} {name}: {n_texts} texts, {intervals}", part))
-    for name, part in report.get("baselines", {}).items():
-        wide.print(_table(f"baseline {name}: {report['n_texts']} texts, {intervals}", part))
+    if report.get("baselines"):
+        header, rows = compared_rows(report)
+        title = f"beside plain methods: {report['n_texts']} texts, {intervals}"
+        wide.print(_filled(title, header, rows))
     if "against" in report:
         bundle = report["against"]["bundle"]
         wide.print(
