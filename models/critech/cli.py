@@ -14,6 +14,7 @@ from critech import __version__
 from critech.commands.arguments import Parser
 from critech.core_dumps import forbid_core_dumps
 from critech.errors import BundleError, CritechError, UnknownTaxonomyError
+from critech.standard_streams import is_unheard, settle_standard_streams
 
 EXIT_OK, EXIT_INPUT, EXIT_USAGE, EXIT_BUNDLE = 0, 1, 2, 3
 
@@ -45,9 +46,11 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one for each outcome
     """Run the command line and return its exit code: 0, 1 input, 2 usage, 3 bundle. Without
-    ``argv`` the process is this command's own, and none of its memory is to end in a core dump."""
+    ``argv`` the process is this command's own: none of its memory is to end in a core dump, and
+    what it says may go unread."""
     if argv is None:
         forbid_core_dumps()
+        settle_standard_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -59,7 +62,9 @@ def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one for e
         return _fail(f"--taxonomy: {error.problem}", EXIT_INPUT)
     except CritechError as error:
         return _fail(str(error), EXIT_INPUT)
-    except BrokenPipeError:
+    except BrokenPipeError as error:
+        if not is_unheard(sys.stdout):
+            return _fail(f"unexpected {type(error).__name__}", EXIT_INPUT)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
     except KeyboardInterrupt:

@@ -39,15 +39,16 @@ class ChangedRunError(BatchError):
 
 
 class TooManyErrorsError(BatchError):
-    """More records were rejected than the limit allows."""
+    """More records were rejected than the limit allows; ``quarantine`` lists them."""
 
-    def __init__(self, rejected: int, limit: int) -> None:
+    def __init__(self, rejected: int, limit: int, quarantine: Path) -> None:
         super().__init__(
-            f"{rejected} records were rejected, more than --max-errors {limit}; {GO_ON} with a "
-            "higher limit, or mend the input and begin anew with --restart"
+            f"{rejected} records were rejected, more than --max-errors {limit}: see {quarantine}; "
+            f"{GO_ON} with a higher limit, or mend the input and begin anew with --restart"
         )
         self.rejected = rejected
         self.limit = limit
+        self.quarantine = quarantine
 
 
 class WorkerError(BatchError):

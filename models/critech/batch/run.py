@@ -80,7 +80,7 @@ class Run:
             self._check_input(journal, rest)
             self._watcher.begun(self.tally, journal.finished is not None)
             if journal.finished is None:
-                self._check_errors()
+                self._check_errors(journal)
                 self._classify(journal, rest)
                 if self._stopped():
                     return False
@@ -134,10 +134,10 @@ class Run:
             if shard.is_full(self.job.shard_rows, self.job.budget):
                 self._save(shard, journal)
                 shard = self._next_shard(journal)
-                self._check_errors()
+                self._check_errors(journal)
         if shard.tally.records:
             self._save(shard, journal)
-        self._check_errors()
+        self._check_errors(journal)
 
     def _next_shard(self, journal: JournalFile) -> Shard:
         return Shard(journal.n_shards, journal.items, self.job.form)
@@ -145,19 +145,27 @@ class Run:
     def _save(self, shard: Shard, journal: JournalFile) -> None:
         journal.add(shard.save(self._work, self._disk))
 
-    def _check_errors(self) -> None:
+    def _check_errors(self, journal: JournalFile) -> None:
         limit = self.job.max_errors
         if limit is not None and self.tally.n_rejected > limit:
-            raise TooManyErrorsError(self.tally.n_rejected, limit)
+            self._write_quarantine(journal)
+            raise TooManyErrorsError(self.tally.n_rejected, limit, self.job.quarantine)
 
     def _put_in_place(self, journal: JournalFile) -> None:
         shards = (self._work.shard(number) for number in range(journal.n_shards))
         with self._disk.create(self.job.out, self._work.staging) as out:
             self.job.form.assemble(shards, out)
-        if self.tally.n_rejected or self.job.keep_quarantine:
-            with self._disk.create(self.job.quarantine) as out:
-                for number in range(journal.n_shards):
-                    if (path := self._work.rejected(number)).exists():
-                        with path.open("rb") as source:
-                            copyfileobj(source, out)
+        self._write_quarantine(journal)
         journal.finish(file_digest(self.job.out) or "")
+
+    def _write_quarantine(self, journal: JournalFile) -> None:
+        """Write what the shards' records were rejected for, or take away what an earlier run that
+        was begun anew has left."""
+        if not (self.tally.n_rejected or self.job.keep_quarantine):
+            self._disk.remove(self.job.quarantine)
+            return
+        with self._disk.create(self.job.quarantine) as out:
+            for number in range(journal.n_shards):
+                if (path := self._work.rejected(number)).exists():
+                    with path.open("rb") as source:
+                        copyfileobj(source, out)

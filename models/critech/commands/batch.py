@@ -13,7 +13,7 @@ from typing import Any
 
 from critech import __version__
 from critech.batch.budget import Budget
-from critech.batch.columns import give_memory_back, titles_of
+from critech.batch.columns import Titles, give_memory_back, titles_of
 from critech.batch.counting import Counting
 from critech.batch.disk import Disk
 from critech.batch.errors import (
@@ -77,9 +77,9 @@ def _classify(args: argparse.Namespace, planned: Plan, classifier: Classifier) -
     options = _options(args, args.layout)
     check_options(classifier, options)
     fast = None if args.fast is None else load_certificate(classifier, args.fast, options)
-    if fast is not None and not args.quiet:
-        for line in certificate_lines(fast, options.taxonomies):
-            print(line, file=sys.stderr)
+    certified = [] if fast is None else list(certificate_lines(fast, options.taxonomies))
+    for line in [] if args.quiet else certified:
+        print(line, file=sys.stderr)
     settings = _settings(args, planned, options, classifier)
     settings["fast"] = None if fast is None else fast.digest
     job = _job(args, settings, classifier)
@@ -96,7 +96,7 @@ def _classify(args: argparse.Namespace, planned: Plan, classifier: Classifier) -
     if stop.signal is not None and not complete:
         message = f"stopped after {one.tally.records} records; {GO_ON}"
         return _fail(message, EXIT_SIGNAL + stop.signal)
-    _tell(args, one, progress, classifier)
+    _tell(args, one, progress, titles_of(classifier.bundle.taxonomies), certified)
     return EXIT_REJECTED if one.tally.n_rejected else EXIT_DONE
 
 
@@ -170,20 +170,29 @@ def _workers(
     return ThreadWorkers(classifier, options, args.threads or os.cpu_count() or 1, first)
 
 
-def _tell(args: argparse.Namespace, one: Run, progress: Progress, classifier: Classifier) -> None:
-    """Print the summary and write the report."""
-    titles = titles_of(classifier.bundle.taxonomies)
+def _tell(
+    args: argparse.Namespace,
+    one: Run,
+    progress: Progress,
+    titles: Titles,
+    certified: Sequence[str],
+) -> None:
+    """Print the summary and write the report, with what the certificate says in both."""
     seconds = progress.rate.elapsed()
     done_now = one.tally.records - progress.rate.before
     if not args.quiet:
-        print(summary(one.tally, titles, seconds, done_now), file=sys.stderr)
-        print(f"written: {args.output}", file=sys.stderr)
+        lines = [summary(one.tally, titles, seconds, done_now), *certified]
+        lines.append(f"written: {args.output}")
         if one.tally.n_rejected:
-            print(f"rejected: {one.job.quarantine}", file=sys.stderr)
+            is_there = one.job.quarantine.exists()
+            gone = "" if is_there else ", which is gone; --restart makes it again"
+            lines.append(f"rejected: {one.job.quarantine}{gone}")
+        print(*lines, sep="\n", file=sys.stderr)
     if args.report is not None:
         facts = [
             ("output", str(args.output)),
             ("this run", f"{done_now} records in {duration(seconds)}"),
+            *((line.partition(": ")[0].strip(), line.partition(": ")[2]) for line in certified),
         ]
         page = html_report(one.tally, titles, one.job.settings, facts)
         with Disk().create(args.report) as file:

@@ -197,6 +197,19 @@ def test_too_many_errors_and_on_with_a_higher_limit(
     assert main([*command, "--restart", "--top-k", "1"]) == 4
 
 
+def test_a_quarantine_that_is_gone_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given, out = written(tmp_path / "in.jsonl", tail="not json\n"), tmp_path / "out.jsonl"
+    command = ["batch", given, "-o", str(out), "--threads", "2"]
+    quarantine = tmp_path / "out.jsonl.quarantine.jsonl"
+    assert main(command) == 4
+    assert capsys.readouterr().err.endswith(f"rejected: {quarantine}\n")
+    quarantine.unlink()
+    assert main(command) == 4
+    assert "which is gone; --restart makes it again" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("first", ["3", "0"], ids=["finished", "stopped"])
 def test_another_quarantine_is_another_run(
     first: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

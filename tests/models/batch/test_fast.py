@@ -293,10 +293,16 @@ def test_flat_rows_name_the_tier(
 def test_the_certificate_and_the_share_are_printed(
     certified: Path, telling: Path, batch: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert batch("told.jsonl", "--fast", str(certified / "fast.json")) == 0
+    report = certified / "report.html"
+    given = ("--fast", str(certified / "fast.json"), "--report", str(report))
+    assert batch("told.jsonl", *given) == 0
     said = capsys.readouterr().err
-    assert "certified on made-up texts" in said
+    assert said.count("certified on made-up texts") == 2  # before the work, and with its result
+    assert said.rindex("certified on made-up texts") > said.index("records: ")
     assert f"{TAXONOMY}: keeps " in said
+    page = report.read_text(encoding="utf-8")
+    assert "<td>fast</td><td>certified on made-up texts</td>" in page
+    assert f"<td>{TAXONOMY}</td><td>keeps " in page
     assert "with 95% confidence" in said
     assert "decided by words alone: " in said
     assert ("decided by the student: " in said) == has_student(telling)

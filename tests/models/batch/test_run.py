@@ -184,6 +184,29 @@ def test_too_many_errors(tmp_path: Path) -> None:
     assert len(classifier.seen) < 50
 
 
+def test_too_many_errors_are_listed(tmp_path: Path) -> None:
+    quarantine = tmp_path / "out.jsonl.quarantine.jsonl"
+    with pytest.raises(TooManyErrorsError, match=re.escape(f"--max-errors 2: see {quarantine};")):
+        run(job(tmp_path, max_errors=2), items())
+    listed = rows_of(quarantine)
+    rejected = [one for one in items() if isinstance(one, Rejected)]
+    assert 2 < len(listed) < len(rejected)
+    assert run(job(tmp_path), items()).complete  # type: ignore[attr-defined]
+    assert [one["record"] for one in rows_of(quarantine)] == [
+        one.position.record for one in rejected
+    ]
+
+
+def test_beginning_anew_takes_an_old_quarantine_away(tmp_path: Path) -> None:
+    run(job(tmp_path), items())
+    mended = [one for one in items() if isinstance(one, Record)]
+    assert run(job(tmp_path, restart=True), mended).complete  # type: ignore[attr-defined]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.jsonl", "out.jsonl.critech"]
+    kept = job(tmp_path, restart=True, keep_quarantine=True)
+    assert run(kept, mended).complete  # type: ignore[attr-defined]
+    assert (tmp_path / "out.jsonl.quarantine.jsonl").read_bytes() == b""
+
+
 def test_two_runs_on_one_output_are_refused(tmp_path: Path) -> None:
     def nested() -> Iterator[Record | Rejected]:
         yield items()[0]

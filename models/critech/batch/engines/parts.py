@@ -14,6 +14,7 @@ import uuid
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -130,8 +131,7 @@ class Parts:
             yield _places(pq.read_table(self._open(path), columns=["source", "record"]))
 
     def _has_tables(self) -> bool:
-        folders = (self._root, f"{self._root}/{REJECTED}")
-        return any(self._fs.glob(f"{folder}/*.parquet") for folder in folders)
+        return bool(self._named(self._root) + self._named(f"{self._root}/{REJECTED}"))
 
     def _make_folders(self) -> None:
         root, rejected = Path(self._root), f"{self._root}/{REJECTED}"
@@ -144,7 +144,20 @@ class Parts:
 
     def _files(self, rejected: bool) -> list[str]:
         folder = f"{self._root}/{REJECTED}" if rejected else self._root
-        return sorted(self._fs.glob(f"{folder}/part-*.parquet"))
+        return sorted(self._named(folder, "part-"))
+
+    def _named(self, folder: str, begin: str = "") -> list[str]:
+        """Return the Parquet files right below a folder, none where there is no such folder. No
+        glob is asked, to which a bracket in the folder's name would mean something."""
+        with suppress(FileNotFoundError):
+            found = [str(path) for path in self._fs.ls(folder, detail=False)]
+            names = {path: path.rpartition("/")[2] for path in found}
+            return [
+                path
+                for path, name in names.items()
+                if name.startswith(begin) and name.endswith(".parquet") and name[0] != "."
+            ]
+        return []
 
     def _open(self, path: str) -> pa.BufferReader:
         return arrow().BufferReader(self._fs.cat_file(path))

@@ -33,10 +33,11 @@ def test_parts_of_one_input_are_one_run() -> None:
     assert Finished.of(parts).runs == {"a": ((0,), (12,))}
 
 
-@pytest.mark.parametrize("kind", ["local", "file://", "memory://"])
+@pytest.mark.parametrize("kind", ["local", "brackets", "file://", "memory://"])
 def test_what_was_written_is_finished(kind: str, tmp_path: Path) -> None:
     out = {
         "local": str(tmp_path / "out"),
+        "brackets": str(tmp_path / "out[2]*"),
         "file://": f"file://{tmp_path}/out",
         "memory://": f"memory://{uuid.uuid4().hex}/out",
     }[kind]
@@ -47,6 +48,7 @@ def test_what_was_written_is_finished(kind: str, tmp_path: Path) -> None:
     parts.write(table(("a", 7)), rejected=True)
     finished = Parts(out).begin(JOB_ID)
     assert len(finished) == 3
+    assert parts.has_rejected()
     assert ("a", 7) in finished
     assert ("a", 6) not in finished
     found = parts.tables()
