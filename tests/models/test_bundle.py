@@ -20,6 +20,7 @@ from critech.bundle import (
     REQUIRED,
     SCREENING,
     TOKENIZER,
+    default_path,
     manifest_digest,
     read_bundle,
     write_screening,
@@ -38,6 +39,10 @@ def edit_manifest(bundle: Path, **changes: object) -> None:
     manifest.update(changes)
     manifest["digest"] = manifest_digest(manifest)
     (bundle / MANIFEST).write_text(json.dumps(manifest))
+
+
+def test_the_default_bundle_keeps_to_75_megabytes() -> None:
+    assert sum(path.stat().st_size for path in default_path().iterdir()) <= 75_000_000
 
 
 def test_round_trip(tiny_bundle: Path) -> None:

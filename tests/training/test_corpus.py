@@ -136,6 +136,17 @@ def test_plain_negatives_are_plain(corpus: list[Record]) -> None:
     assert wrong == []
 
 
+def test_plain_negatives_spread_over_all_ipc_sections(corpus: list[Record]) -> None:
+    path = default_corpus_dir().with_name("plain_sections.tsv")
+    rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()[1:]]
+    assert [id_ for id_, _ in rows] == sorted(
+        r.id for r in corpus if r.kind == "plain" and r.pair_of is None
+    )
+    found = Counter(section for _, section in rows)
+    assert sorted(found) == list("ABCDEFGH")
+    assert min(found.values()) >= 90
+
+
 def test_pairs_have_the_same_labels_and_stay_together(corpus: list[Record]) -> None:
     by_id = {record.id: record for record in corpus}
     pairs = [(by_id[record.pair_of], record) for record in corpus if record.pair_of]
