@@ -8,7 +8,7 @@ import datetime as dt
 import os
 import sys
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from critech.bundle import Bundle, read_bundle
 from critech.encoder import Run, Text
 from critech.errors import InputError, UnknownTaxonomyError
 from critech.explain import SCORE_DECIMALS, Evidence, Explainer, Request
+from critech.given import several, wrong_type
 from critech.observing import observer, stage, timed_run
 from critech.passages import Passage, Section
 from critech.results import (
@@ -98,9 +99,9 @@ class Classifier:
     ) -> Classification:
         """Return one result per document, in input order.
 
-        Raise InputError that names the document and the field for an empty text, and
-        UnknownTaxonomyError for a taxonomy the bundle does not hold. All inputs are checked before
-        any work is done.
+        Raise InputError that names the document and the field for an empty text,
+        UnknownTaxonomyError for a taxonomy the bundle does not hold, and TypeError for a single
+        text and for a document of another type. All inputs are checked before any work is done.
         """
         options = options or Options()
         versions = self.taxonomies_as_of(options.as_of)
@@ -108,9 +109,7 @@ class Classifier:
         rules = versions.get(SECRET_PATENTS)
         ready = [
             (document, checked_passage(document, i))
-            for i, document in enumerate(
-                Document(text=item) if isinstance(item, str) else item for item in documents
-            )
+            for i, document in enumerate(_documents(documents))
         ]
         scored = self.score_passages(
             [passage for _, passage in ready], [document.language for document, _ in ready]
@@ -234,6 +233,20 @@ def _step_back(nice: int) -> None:
     if nice and sys.platform == "linux":  # where a thread has an id and a priority of its own
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), nice)
+
+
+def _documents(items: Iterable[Document | str]) -> Iterator[Document]:
+    """Yield every item as a document. Raise TypeError for a single text, and for an item of another
+    type by its place."""
+    for i, item in enumerate(several(items, "documents", "texts or Documents")):
+        document = Document(text=item) if isinstance(item, str) else item
+        if not isinstance(document, Document):
+            raise wrong_type(f"documents[{i}]", "a text or a Document", item)
+        if not isinstance(document.text, str):
+            raise wrong_type(f"documents[{i}].text", "a text", document.text)
+        if not isinstance(document.title, str | None):
+            raise wrong_type(f"documents[{i}].title", "a text or None", document.title)
+        yield document
 
 
 def checked_passage(document: Document, index: int) -> Passage:

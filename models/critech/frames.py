@@ -1,4 +1,5 @@
-"""Frames of pandas, Polars or Arrow in, the same kind of frame out (extra ``batch``).
+"""Frames of pandas, Polars or Arrow in, the same kind of frame out, for a record batch a table
+(extra ``batch``).
 
 Whatever the kind, rows become records, records become rows of one Arrow table by the function that
 ``critech batch`` applies, and the table becomes a frame again.

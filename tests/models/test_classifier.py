@@ -2,6 +2,7 @@
 
 import dataclasses
 import random
+from typing import Any
 
 import numpy as np
 import onnx
@@ -223,6 +224,45 @@ def test_bad_input_is_named(classifier: Classifier) -> None:
         classifier.classify(["text", " \u3000\u200b\ufe0f!"])
     with pytest.raises(UnknownTaxonomyError, match=r"taxonomies\[0\]: unknown taxonomy"):
         classifier.classify(["text"], Options(taxonomies=("jp-critical-21",)))
+
+
+@pytest.mark.parametrize(
+    "single", ["laser", b"laser", {"text": "laser"}, Document("laser"), None], ids=repr
+)
+def test_a_single_text_is_not_taken_apart(classifier: Classifier, single: Any) -> None:
+    kind = type(single).__name__
+    message = f"documents: expected an iterable of texts or Documents, got {kind}; a single one"
+    with pytest.raises(TypeError, match=message):
+        classifier.classify(single)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (None, r"documents\[1\]: expected a text or a Document, got NoneType"),
+        (1, r"documents\[1\]: expected a text or a Document, got int"),
+        (b"laser", r"documents\[1\]: expected a text or a Document, got bytes"),
+        ({"text": "laser"}, r"documents\[1\]: expected a text or a Document, got dict"),
+        (Document(None), r"documents\[1\]\.text: expected a text, got NoneType"),  # type: ignore[arg-type]
+        (Document("laser", title=3), r"documents\[1\]\.title: expected a text or None, got int"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_document_of_another_type_is_named(
+    classifier: Classifier, wrong: Any, message: str
+) -> None:
+    with pytest.raises(TypeError, match=message):
+        classifier.classify(["laser", wrong])
+
+
+def test_texts_in_any_iterable_are_classified(classifier: Classifier) -> None:
+    expected = classifier.classify(TEXTS[:2]).results
+    for texts in (
+        tuple(TEXTS[:2]),
+        iter(TEXTS[:2]),
+        np.array(TEXTS[:2]),
+        dict.fromkeys(TEXTS[:2]).keys(),
+    ):
+        assert classifier.classify(texts).results == expected
 
 
 def test_no_documents_give_no_results(classifier: Classifier) -> None:

@@ -39,8 +39,7 @@ def test_every_kind_of_frame_gives_the_same(classifier: Classifier, frame: Any) 
     found = classify_frame(classifier, frame, screen=True, **COLUMNS)
     expected = classify_frame(classifier, frames()[2], screen=True, **COLUMNS)
     assert isinstance(expected, pa.Table)
-    if not isinstance(frame, pa.RecordBatch):
-        assert type(found) is type(frame)
+    assert type(found) is (pa.Table if isinstance(frame, pa.RecordBatch) else type(frame))
     if isinstance(found, pd.DataFrame):
         assert list(found.index) == list("abcde")
         assert list(found.columns) == expected.column_names

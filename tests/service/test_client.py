@@ -156,6 +156,23 @@ def test_problems_are_exceptions_without_what_was_sent(client: Client) -> None:
     assert missing.value.status == 404
 
 
+def test_a_single_text_is_refused_before_anything_is_sent(client: Client) -> None:
+    message = "documents: expected an iterable of .*, got str; a single one goes in a list"
+
+    async def ask() -> None:
+        async with AsyncClient("http://127.0.0.1:9") as ours:
+            with pytest.raises(TypeError, match=message):
+                await ours.classify("laser")
+            with pytest.raises(TypeError, match=message):
+                [item async for item in ours.classify_stream("laser")]
+
+    with pytest.raises(TypeError, match=message):
+        client.classify("laser")
+    with pytest.raises(TypeError, match=message):
+        list(client.classify_stream("laser"))
+    asyncio.run(ask())
+
+
 def test_keys_are_sent_and_their_absence_is_told(
     classifier: Classifier, path: Path, untested: None
 ) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from critech.given import several, wrong_type
+
 if TYPE_CHECKING:
     from critech.results import Document
     from critech.screening.filing import Filing
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     FilingLike = Filing | Mapping[str, Any]
 
 NDJSON = "application/x-ndjson"
+DOCUMENTS = "texts, Documents or mappings"
 
 
 @dataclass(frozen=True)
@@ -73,14 +76,18 @@ class Wanted:
 
 
 def classify_call(documents: Iterable[DocumentLike], wanted: Wanted) -> Call:
-    """Return the request that classifies documents."""
-    found = [plain(document) for document in documents]
+    """Return the request that classifies documents. Raise TypeError for a single one, and for one
+    of another type by its place."""
+    given = enumerate(several(documents, "documents", DOCUMENTS))
+    found = [plain(document, f"documents[{i}]") for i, document in given]
     return Call("POST", "/v1/classify", body=as_json({"documents": found, **wanted.as_json()}))
 
 
 def screen_call(filings: Iterable[FilingLike], explain: bool, as_of: dt.date | None) -> Call:
-    """Return the request that screens filings."""
-    body: dict[str, Any] = {"filings": [plain(filing) for filing in filings], "explain": explain}
+    """Return the request that screens filings. Raises what ``classify_call`` raises."""
+    given = enumerate(several(filings, "filings", "Filings or mappings"))
+    found = [plain(filing, f"filings[{i}]") for i, filing in given]
+    body: dict[str, Any] = {"filings": found, "explain": explain}
     if as_of is not None:
         body["as_of"] = as_of.isoformat()
     return Call("POST", "/v1/screen", body=as_json(body), repeatable=False)
@@ -92,13 +99,16 @@ def taxonomies_call(as_of: dt.date | None, taxonomy: str | None = None) -> Call:
     return Call("GET", "/v1/taxonomies" + (f"/{_segment(taxonomy)}" if taxonomy else ""), params)
 
 
-def plain(item: DocumentLike | FilingLike) -> dict[str, Any]:
+def plain(item: DocumentLike | FilingLike, where: str) -> dict[str, Any]:
     """Return a document or filing as JSON has it. What is None or empty is left out of
-    dataclasses; mappings go as they are, so that the service can judge them."""
+    dataclasses; mappings go as they are, so that the service can judge them. Raise TypeError that
+    names ``where`` for anything else."""
     if isinstance(item, str):
         return {"text": item}
     if isinstance(item, Mapping):
         return dict(item)
+    if not dataclasses.is_dataclass(item) or isinstance(item, type):
+        raise wrong_type(where, "a text, a mapping, a Document or a Filing", item)
     members = dataclasses.asdict(item)
     return {key: value for key, value in members.items() if value not in (None, ())}
 

@@ -12,11 +12,12 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from critech.client.calls import NDJSON, Call, Wanted, as_json, plain
+from critech.client.calls import DOCUMENTS, NDJSON, Call, Wanted, as_json, plain
 from critech.client.errors import AnswerError, ClientError, InvalidRequestError, ProblemError
 from critech.client.exchange import Outcome, Step, exchange, line_error, retry_wait
 from critech.client.retry import Retry
 from critech.client.shapes import DocumentAnswer, Model
+from critech.given import several
 
 if TYPE_CHECKING:
     from critech.client.calls import DocumentLike
@@ -65,7 +66,7 @@ class Windowing:
         """Take a document; return a window that is full without it, if there is one."""
         index, self._next = self._next, self._next + 1
         try:
-            line = as_json(plain(document)) + b"\n"
+            line = as_json(plain(document, f"documents[{index}]")) + b"\n"
         except (TypeError, ValueError):
             line = b""
         full = self.rest() if self._is_full(len(line)) else None
@@ -89,9 +90,9 @@ class Windowing:
 
 
 def windows_of(documents: Iterable[DocumentLike], n_lines: int) -> Iterator[Window]:
-    """Yield the windows of all documents, in order."""
+    """Yield the windows of all documents, in order. Raise TypeError for a single document."""
     windowing = Windowing(n_lines)
-    for document in documents:
+    for document in several(documents, "documents", DOCUMENTS):
         if (full := windowing.add(document)) is not None:
             yield full
     if (last := windowing.rest()) is not None:

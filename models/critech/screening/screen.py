@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from critech.bundle import Bundle
 from critech.classifier import Classifier
+from critech.given import several, wrong_type
 from critech.observing import observer
 from critech.screening.draft import Draft, Reading
 from critech.screening.filing import Filing
@@ -30,10 +31,13 @@ class Screener:
 
         ``as_of`` picks the edition of the order in force on that date for all filings; by default
         it is each filing's own date, and the newest edition for one without a date. All inputs are
-        checked before any work is done; InputError names filing and field.
+        checked before any work is done; InputError names filing and field, TypeError a filing of
+        another type.
         """
-        filings = list(filings)
+        filings = list(several(filings, "filings", "Filings"))
         for i, filing in enumerate(filings):
+            if not isinstance(filing, Filing):
+                raise wrong_type(f"filings[{i}]", "a Filing", filing)
             filing.check(f"filings[{i}]")
         readings = self._read(filings)
         drafts = [

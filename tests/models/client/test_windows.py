@@ -93,6 +93,20 @@ def test_what_json_cannot_hold_is_an_error_of_its_own() -> None:
     assert found[1].error.status == 400
 
 
+@pytest.mark.parametrize(
+    "single", ["laser", b"laser", {"text": "laser"}, Document("laser")], ids=repr
+)
+def test_a_single_document_is_not_taken_apart(single: Any) -> None:
+    message = "documents: expected an iterable of texts, Documents or mappings, got "
+    with pytest.raises(TypeError, match=message + type(single).__name__):
+        list(windows_of(single, 32))
+
+
+def test_a_document_of_another_type_is_an_error_of_its_own() -> None:
+    items = answered(["one", None, 3, b"four", Document], lambda _, lines: reply(results(lines)))
+    assert [item.error is None for item in items] == [True, False, False, False, False]
+
+
 def test_lines_without_time_are_sent_again_and_no_others() -> None:
     asked: list[list[str]] = []
 

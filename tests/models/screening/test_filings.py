@@ -116,6 +116,14 @@ def test_a_section_too_short_to_tell_is_a_warning_and_not_a_verdict(screener: Sc
     assert [reason["code"] for reason in alone.as_dict()["reasons"]] == ["short_text"]
 
 
+@pytest.mark.parametrize("wrong", [None, "A door.", {"title": "Door"}], ids=repr)
+def test_what_is_no_filing_is_named(screener: Screener, wrong: Any) -> None:
+    with pytest.raises(TypeError, match=r"filings\[0\]: expected a Filing, got "):
+        screener.screen([wrong])
+    with pytest.raises(TypeError, match="filings: expected an iterable of Filings, got "):
+        screener.screen(wrong)
+
+
 def test_the_table_is_well_formed() -> None:
     known = {*Filing.__dataclass_fields__, *NOT_OF_THE_FILING}
     assert [name for name, n in Counter(case["id"] for case in CASES).items() if n > 1] == []
