@@ -6,11 +6,16 @@ import gzip
 import hashlib
 import io
 import os
+import re
+import socket
 import struct
 import subprocess
 import sys
+import threading
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import fsspec
@@ -366,6 +371,85 @@ def test_urls_are_read_through_fsspec() -> None:
     for url in ("memory://dump/none.jsonl", "memory://dump/*.csv", "nostore://x/y"):
         with pytest.raises(InputError, match=r"^" + url.replace("*", r"\*")):
             items(url)
+
+
+@pytest.mark.parametrize("name", ["x.jsonl", "*.jsonl"])
+def test_a_refused_connection_is_no_missing_file(name: str) -> None:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))  # and does not listen
+        url = f"http://127.0.0.1:{held.getsockname()[1]}/{name}"
+        with pytest.raises(InputError, match="/" + re.escape(name) + ": cannot be reached$"):
+            items(url)
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (404, ": no such file; name a folder's files by a glob"),
+        (410, ": no such file; "),
+        (403, r": cannot be opened \(status 403\)"),
+        (503, r": cannot be opened \(status 503\)"),
+    ],
+)
+def test_what_a_server_refuses_is_told_by_its_status(status: int, said: str) -> None:
+    with (
+        serving(lambda handler: handler.send_error(status)) as address,
+        pytest.raises(InputError, match=f"^{address}/x.jsonl{said}"),
+    ):
+        items(f"{address}/x.jsonl")
+
+
+def test_a_file_of_a_server_is_read() -> None:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("content-length", str(len(THREE)))
+        handler.end_headers()
+        if handler.command == "GET":
+            handler.wfile.write(THREE)
+
+    with serving(answer) as address:
+        assert len(items(f"{address}/x.jsonl")) == 3
+
+
+@contextmanager
+def serving(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]:
+    """Yield the address of a server on this machine that answers every request so."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            answer(self)
+
+        def do_HEAD(self) -> None:
+            answer(self)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join(30)
+
+
+@pytest.mark.parametrize("url", ["nostore://x/y.jsonl", "s3://bucket/x.jsonl"])
+def test_a_store_without_its_package_is_told(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    hint = "fsspec cannot read this kind of address; is the storage's package installed"
+    with pytest.raises(InputError, match=f"^{url}: {hint}"):
+        items(url)
+
+
+def test_a_store_that_does_not_say_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError("a secret")
+
+    monkeypatch.setattr(type(fsspec.filesystem("memory")), "info", refuse)
+    with pytest.raises(InputError, match=r"^memory://dump/x\.jsonl: cannot be reached$"):
+        items("memory://dump/x.jsonl")
 
 
 def test_parquet_in_an_archive_or_packed_is_rejected(tmp_path: Path) -> None:

@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
+from critech.batch.engines.addresses import opened as file_system
 from critech.batch.reading.streams import ZIP, StreamError, faults_named, needed
 from critech.errors import InputError
 
 Kind = Literal["file", "folder", "archive", "stdin"]
 STDIN = "-"
+ABSENT = (404, 410)  # of HTTP
 _MAGIC = "*?["
 
 
@@ -86,19 +88,40 @@ def _local(name: str) -> Input:
 
 
 def _remote(url: str) -> Iterator[Input]:
-    fsspec = needed("fsspec", "a URL")
+    needed("fsspec", "a URL")
     try:
-        system, path = fsspec.core.url_to_fs(url)
+        system, path = file_system(url, url)
         magic = any(char in path for char in _MAGIC)
         paths = sorted(system.glob(path)) if magic else [path]
-        missing = not paths or not all(system.isfile(each) for each in paths)
+        found = bool(paths) and all(_is_file(url, system, each) for each in paths)
+    except InputError:
+        raise
     except Exception:  # each store has errors of its own
         raise InputError(url, "cannot be reached") from None
-    if missing:
+    if not found:
         raise InputError(url, "no such file; name a folder's files by a glob")
     for each in paths:
         name = str(system.unstrip_protocol(each))
         yield _file(name, lambda path=each: system.open(path, "rb"), name)  # type: ignore[misc]
+
+
+def _is_file(url: str, system: Any, path: str) -> bool:
+    """Return whether there is a file. Raise what the store raises where it does not say: asked so,
+    stores call that no file, and HTTP's names it as the cause of a missing one."""
+    if system.isfile(path):
+        return True
+    try:
+        system.info(path)
+    except FileNotFoundError as error:
+        cause = error.__cause__
+        if cause is None or not url.startswith(("http://", "https://")):
+            return False
+        status = getattr(cause, "status", None)
+        if status is None:
+            raise cause from None
+        if status not in ABSENT:
+            raise InputError(url, f"cannot be opened (status {status})") from None
+    return False
 
 
 def _file(name: str, opening: Callable[[], BinaryIO], key: str) -> Input:
