@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from critech.commands.arguments import Parser
+from critech.commands.arguments import Parser, count_or_zero_argument
 from critech_service.listening import check_exposure, check_tls, is_exposed, unix_socket
 from critech_service.loading import load_classifier, load_shadow
 from critech_service.observability.logs import logging_config, start_logging
@@ -125,14 +125,21 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
         description="Serve the HTTP API. Options win over CRITECH_* environment variables.",
     )
     parser.add_argument("--host", help="address to listen on (CRITECH_HOST; 127.0.0.1)")
-    parser.add_argument("--port", type=int, help="port to listen on (CRITECH_PORT; 8000)")
+    parser.add_argument(
+        "--port", type=count_or_zero_argument, help="port to listen on (CRITECH_PORT; 8000)"
+    )
     parser.add_argument("--bundle", type=Path, metavar="DIR", help="bundle (CRITECH_BUNDLE)")
     parser.add_argument(
         "--bundles-dir", type=Path, metavar="DIR", help="instead (CRITECH_BUNDLES_DIR)"
     )
-    parser.add_argument("--threads", type=int, help="inference threads (CRITECH_THREADS)")
     parser.add_argument(
-        "--workers", type=int, metavar="N", help="server processes (CRITECH_WORKERS; 1)"
+        "--threads", type=count_or_zero_argument, help="inference threads (CRITECH_THREADS)"
+    )
+    parser.add_argument(
+        "--workers",
+        type=count_or_zero_argument,
+        metavar="N",
+        help="server processes (CRITECH_WORKERS; 1)",
     )
     parser.add_argument(
         "--keys-file", type=Path, metavar="FILE", help="API keys (CRITECH_KEYS_FILE)"

@@ -102,6 +102,44 @@ def test_usage_errors_exit_with_2(arguments: list[str]) -> None:
     assert ended.value.code == 2
 
 
+WHOLE = "must be a whole number of "
+SHARE = "must be a number from 0 to 1"
+HUGE = "9" * 5_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["classify", TEXT, "--top-k", "x"], f"--top-k: {WHOLE}0 or more"),
+        (["classify", TEXT, "--top-k", HUGE], "--top-k: has more than 18 digits"),
+        (["classify", TEXT, "--min-score", "x"], f"--min-score: {SHARE}"),
+        (["classify", TEXT, "--min-score", "nan"], f"--min-score: {SHARE}"),
+        (["batch", "in", "-o", "o", "--min-score", "x"], f"--min-score: {SHARE}"),
+        (["batch", "in", "-o", "o", "--min-score", "1.1"], f"--min-score: {SHARE}"),
+        (["batch", "in", "-o", "o", "--top-k", "x"], f"--top-k: {WHOLE}0 or more"),
+        (["batch", "in", "-o", "o", "--threads", "x"], f"--threads: {WHOLE}1 or more"),
+        (["batch", "in", "-o", "o", "--threads", HUGE], "--threads: has more than 18 digits"),
+        (["batch", "in", "-o", "o", "--memory", "x"], f"--memory: {WHOLE}0 or more"),
+        (["audit", "override", "log", "--record", "x"], f"--record: {WHOLE}1 or more"),
+        (["certify", "--target-recall", "x"], "must be a number of at least 0.5 and below 1"),
+        (["certify", "--budget", "x"], f"--budget: {WHOLE}0 or more"),
+        (["evaluate", "--min-positives", "x"], f"--min-positives: {WHOLE}0 or more"),
+        (["cross-validate", "--folds", "x"], f"--folds: {WHOLE}0 or more"),
+        (["serve", "--port", "x"], f"--port: {WHOLE}0 or more"),
+        (["serve", "--threads", "x"], f"--threads: {WHOLE}0 or more"),
+        (["serve", "--workers", "x"], f"--workers: {WHOLE}0 or more"),
+    ],
+    ids=lambda part: " ".join(part)[:60] if isinstance(part, list) else "",
+)
+def test_what_is_no_number_is_told_what_is_expected(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.endswith(f"{said}\n")
+
+
 def test_input_that_is_not_utf8() -> None:
     done = run("classify", "-", stdin=b"\xff\xfe text")
     assert done.returncode == 1

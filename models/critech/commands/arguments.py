@@ -11,6 +11,7 @@ from typing import NoReturn
 from critech.dates import iso_date
 from critech.errors import InputError, disk_errors
 
+MAX_DIGITS = 18  # of a whole number; of more than 4,300 Python reads none
 _VALUE = re.compile(
     r"\b((?:unrecognized arguments|ambiguous option|ignored explicit argument|"
     r"invalid (?:[^:\n]* value|choice))): .*?(?=\Z| \(choose from| could match)",
@@ -59,6 +60,34 @@ def folder_argument(value: str) -> Path:
 
 def count_argument(value: str) -> int:
     """Return a whole number of at least 1; anything else is a usage error."""
-    if not value.isascii() or not value.isdigit() or int(value) < 1:
-        raise argparse.ArgumentTypeError("must be a whole number of 1 or more")
+    return _whole(value, 1)
+
+
+def count_or_zero_argument(value: str) -> int:
+    """Return a whole number of at least 0; anything else is a usage error."""
+    return _whole(value, 0)
+
+
+def share_argument(value: str) -> float:
+    """Return a number from 0 to 1; anything else is a usage error."""
+    number = number_of(value)
+    if number is None or not 0.0 <= number <= 1.0:
+        raise argparse.ArgumentTypeError("must be a number from 0 to 1")
+    return number
+
+
+def number_of(value: str) -> float | None:
+    """Return the number that a value is, None for anything else."""
+    try:
+        return float(value)
+    except ValueError:
+        return None
+
+
+def _whole(value: str, least: int) -> int:
+    digits = value.isascii() and value.isdigit()
+    if digits and len(value) > MAX_DIGITS:
+        raise argparse.ArgumentTypeError(f"has more than {MAX_DIGITS} digits")
+    if not digits or int(value) < least:
+        raise argparse.ArgumentTypeError(f"must be a whole number of {least} or more")
     return int(value)

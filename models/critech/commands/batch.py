@@ -37,7 +37,12 @@ from critech.cascade.certificate import Certificate
 from critech.classifier import Classifier
 from critech.commands.batch_arguments import MEMORY_MB, SHARD_ROWS, batch_parser
 from critech.commands.batch_engine import check_engine, run_engine
-from critech.commands.batch_outputs import check_files, quarantine_of, quarantine_setting
+from critech.commands.batch_outputs import (
+    check_files,
+    check_names,
+    quarantine_of,
+    quarantine_setting,
+)
 
 EXIT_DONE, EXIT_REJECTED, EXIT_TOO_MANY, EXIT_MACHINE, EXIT_SIGNAL = 0, 4, 5, 6, 128
 
@@ -45,6 +50,7 @@ EXIT_DONE, EXIT_REJECTED, EXIT_TOO_MANY, EXIT_MACHINE, EXIT_SIGNAL = 0, 4, 5, 6,
 def run(argv: Sequence[str]) -> int:
     """Parse the arguments, show what will be read, run, and tell how it went."""
     args = batch_parser().parse_args(argv)
+    check_names(args)
     check_engine(args)
     args.mapping = FieldMapping.parse(args.field)
     try:
@@ -59,8 +65,9 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _run_here(args: argparse.Namespace) -> int:
-    args.output = Path(args.output)
-    args.bundle = None if args.bundle is None else Path(args.bundle)
+    for name in ("output", "bundle", "quarantine", "report"):
+        given = getattr(args, name)
+        setattr(args, name, None if given is None else Path(given))
     args.format = args.format or format_of(args.output)
     args.layout = args.layout or ("flat" if args.format == "csv" else "nested")
     if args.format == "parquet":

@@ -9,7 +9,12 @@ from typing import get_args
 from critech.batch.budget import LEAST_MB
 from critech.batch.formats import FORMATS, LAYOUTS
 from critech.batch.reading import Format
-from critech.commands.arguments import Parser, count_argument
+from critech.commands.arguments import (
+    Parser,
+    count_argument,
+    count_or_zero_argument,
+    share_argument,
+)
 
 SHARD_ROWS = 1000
 MEMORY_MB = 256
@@ -63,11 +68,13 @@ def _add_reading(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--format-in", choices=get_args(Format), help="format of all inputs")
     group.add_argument("--encoding", metavar="NAME", help="encoding of all text inputs")
     group.add_argument(
-        "--max-errors", type=_count, metavar="N", help="stop when more than N records are rejected"
+        "--max-errors",
+        type=count_or_zero_argument,
+        metavar="N",
+        help="stop when more than N records are rejected",
     )
     group.add_argument(
         "--quarantine",
-        type=Path,
         metavar="FILE",
         help="JSON lines of rejected records, without text; OUT.quarantine.jsonl",
     )
@@ -86,12 +93,16 @@ def _add_result(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--top-k",
-        type=_count,
+        type=count_or_zero_argument,
         metavar="N",
         help="labels per taxonomy, 0 for all; 5, in the flat layout all",
     )
     group.add_argument(
-        "--min-score", type=_share, default=0.0, metavar="P", help="leave out labels below P"
+        "--min-score",
+        type=share_argument,
+        default=0.0,
+        metavar="P",
+        help="leave out labels below P",
     )
     group.add_argument("--screen", action="store_true", help="add verdicts of screening")
     group.add_argument(
@@ -104,7 +115,7 @@ def _add_result(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--bundle", metavar="DIR", help="bundle folder; for --engine also its address"
     )
-    group.add_argument("--report", type=Path, metavar="FILE", help="HTML report, one file")
+    group.add_argument("--report", metavar="FILE", help="HTML report, one file")
 
 
 def _add_work(group: argparse._ArgumentGroup) -> None:
@@ -161,21 +172,8 @@ def _add_engine(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def _count(value: str) -> int:
-    if not value.isascii() or not value.isdigit():
-        raise argparse.ArgumentTypeError("must be a whole number of 0 or more")
-    return int(value)
-
-
 def _megabytes(value: str) -> int:
-    number = _count(value)
+    number = count_or_zero_argument(value)
     if number < LEAST_MB:
         raise argparse.ArgumentTypeError(f"must be {LEAST_MB} or more")
-    return number
-
-
-def _share(value: str) -> float:
-    number = float(value)
-    if not 0.0 <= number <= 1.0:
-        raise argparse.ArgumentTypeError("must be between 0 and 1")
     return number

@@ -14,7 +14,24 @@ from critech.batch.reading import Plan
 from critech.batch.work import WorkFolder
 from critech.errors import InputError, disk_errors
 
+WRITTEN = ("output", "quarantine", "report")
+ELSEWHERE = ("output", "bundle")  # what an engine takes by address, too
+TO_NO_STREAM = "is -, but standard output is not written to; name a file"
 AMONG = "is one of the inputs, or would be in the next run"
+
+
+def check_names(args: argparse.Namespace) -> None:
+    """Raise InputError for a name that no output can have: ``-``, since none goes to a stream, and,
+    without an engine, an address, which no bundle can have then either."""
+    for name in WRITTEN:
+        if getattr(args, name) == "-":
+            raise InputError(f"--{name}", TO_NO_STREAM)
+    if args.engine != "local":
+        return
+    for name in (*WRITTEN, "bundle"):
+        if "://" in (getattr(args, name) or ""):
+            when = ", which goes with --engine ray or spark only" if name in ELSEWHERE else ""
+            raise InputError(f"--{name}", f"is an address{when}; give a path of this machine")
 
 
 def check_files(args: argparse.Namespace, planned: Plan) -> None:

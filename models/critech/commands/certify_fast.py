@@ -15,6 +15,7 @@ from critech.batch.reading import FieldMapping, Format, read
 from critech.cascade.certificate import MAX_TEXTS, positives_needed
 from critech.classifier import Classifier
 from critech.commands.arguments import Parser, count_argument
+from critech.commands.batch_outputs import TO_NO_STREAM
 from critech.errors import InputError, disk_errors
 
 LIMIT = 20_000
@@ -53,6 +54,8 @@ def run(argv: Sequence[str]) -> int:
 
 def _check(args: argparse.Namespace) -> None:
     """Raise InputError for what would fail only when the work is done."""
+    if args.out == Path("-"):
+        raise InputError("--out", TO_NO_STREAM)
     with disk_errors("--out", "cannot be written"):
         if args.out.exists():
             raise InputError("--out", "is there already; name another file")

@@ -8,7 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from critech.classifier import Classifier, Options
-from critech.commands.arguments import Parser, date_argument
+from critech.commands.arguments import (
+    Parser,
+    count_or_zero_argument,
+    date_argument,
+    share_argument,
+)
 from critech.input_text import read_text
 from critech.results import NOTICE, Classification, Document, LabelResult
 
@@ -58,10 +63,18 @@ def _parser() -> argparse.ArgumentParser:
         "--taxonomy", action="append", metavar="ID", help="taxonomy to answer for; repeatable"
     )
     parser.add_argument(
-        "--top-k", type=_count, default=5, metavar="N", help="labels per taxonomy; 0 means all"
+        "--top-k",
+        type=count_or_zero_argument,
+        default=5,
+        metavar="N",
+        help="labels per taxonomy; 0 means all",
     )
     parser.add_argument(
-        "--min-score", type=_share, default=0.0, metavar="P", help="leave out labels below P"
+        "--min-score",
+        type=share_argument,
+        default=0.0,
+        metavar="P",
+        help="leave out labels below P",
     )
     parser.add_argument("--explain", action="store_true", help="show the spans that carry a score")
     parser.add_argument(
@@ -70,20 +83,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="print what the HTTP API answers")
     parser.add_argument("--bundle", type=Path, metavar="DIR", help="bundle folder")
     return parser
-
-
-def _count(value: str) -> int:
-    number = int(value)
-    if number < 0:
-        raise argparse.ArgumentTypeError("must be 0 or more")
-    return number
-
-
-def _share(value: str) -> float:
-    number = float(value)
-    if not 0.0 <= number <= 1.0:
-        raise argparse.ArgumentTypeError("must be between 0 and 1")
-    return number
 
 
 def _read_text(args: argparse.Namespace) -> str:

@@ -125,6 +125,20 @@ def test_parquet_csv_and_report(tmp_path: Path, capsys: pytest.CaptureFixture[st
             ["in.jsonl", "-o", "o.csv", "--report", "o.csv.quarantine.jsonl"],
             "--report: is the file of --quarantine, too",
         ),
+        (["in.jsonl", "-o", "-"], "--output: is -, but standard output is not written to; name"),
+        (["in.jsonl", "-o", "-", "--format", "csv"], "--output: is -, but standard output"),
+        (["in.jsonl", "-o", "-", "--engine", "ray"], "--output: is -, but standard output"),
+        (["in.jsonl", "-o", "o.csv", "--report", "-"], "--report: is -, but standard output"),
+        (["in.jsonl", "-o", "o.csv", "--quarantine", "-"], "--quarantine: is -, but standard out"),
+        (
+            ["in.jsonl", "-o", "s3://b/out.jsonl"],
+            "--output: is an address, which goes with --engine ray or spark only; give a path",
+        ),
+        (
+            ["in.jsonl", "-o", "o.csv", "--bundle", "s3://b/x"],
+            "--bundle: is an address, which goes",
+        ),
+        (["in.jsonl", "-o", "o.csv", "--report", "s3://b/r.html"], "--report: is an address; give"),
         (["in.jsonl", "-o", "there.jsonl"], "is there already"),
         (["in.jsonl", "-o", "out.jsonl", "--taxonomy", "x"], "unknown taxonomy"),
         (["in.jsonl", "-o", "out.jsonl", "--field", "text=nothing"], "no such column"),
@@ -149,6 +163,16 @@ def test_what_cannot_be_done_exits_with_1(
     assert message in err
     assert "Traceback" not in err
     assert (tmp_path / "there.jsonl").read_text() == "mine"
+    assert not (tmp_path / "-").exists()
+
+
+def test_a_file_may_be_named_as_standard_output_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path / "in.jsonl")
+    assert main(["batch", "in.jsonl", "-o", "./-", "--format", "jsonl", "--quiet"]) == 0
+    assert len(rows_of(tmp_path / "-")) == len(ROWS)
 
 
 def test_a_glob_takes_in_what_it_matches_and_no_more(

@@ -407,6 +407,7 @@ def test_another_certificate_is_another_run(
         (["--out", "{made}", "--population", "a\x1b[2J"], "--population: has a character that"),
         (["--out", "{made}", "--limit", "1000001"], "--limit: must be 1000000 or less"),
         (["--out", "{sample}"], "--out: is there already"),
+        (["--out", "-"], "--out: is -, but standard output is not written to; name a file"),
         (["--out", "{made}/fast.json"], "--out: its folder does not exist"),
         (["--out", "{made}", "--limit", "298"], "SAMPLE: has 298 texts; a certificate takes at"),
         (["--out", "{made}", "--limit", "320"], "SAMPLE: has too few texts with a label for any"),

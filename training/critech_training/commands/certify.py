@@ -16,7 +16,7 @@ from critech.bundle import Bundle, read_bundle, write_screening
 from critech.bundle.checking import check_bundle
 from critech.bundle.reading import locate
 from critech.classifier import Classifier
-from critech.commands.arguments import Parser, check_file
+from critech.commands.arguments import Parser, check_file, count_or_zero_argument, number_of
 from critech.digest import digest
 from critech.errors import InputError
 from critech.screening.model import Certificate, ScreeningModel
@@ -41,7 +41,10 @@ def run(argv: Sequence[str]) -> int:
         "own are certified, for 0.95",
     )
     parser.add_argument(
-        "--budget", type=int, metavar="N", help="say which recall N reviews of the pool buy"
+        "--budget",
+        type=count_or_zero_argument,
+        metavar="N",
+        help="say which recall N reviews of the pool buy",
     )
     parser.add_argument(
         "--pool",
@@ -135,9 +138,9 @@ def _read_pool(path: Path) -> list[GoldText]:
 
 
 def _recall(value: str) -> float:
-    number = float(value)
-    if not 0.5 <= number < 1.0:
-        raise argparse.ArgumentTypeError("must be at least 0.5 and below 1")
+    number = number_of(value)
+    if number is None or not 0.5 <= number < 1.0:
+        raise argparse.ArgumentTypeError("must be a number of at least 0.5 and below 1")
     return number
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from critech.bundle import read_bundle
-from critech.commands.arguments import Parser, count_argument
+from critech.commands.arguments import Parser, count_argument, count_or_zero_argument
 from critech.encoder import OnnxEncoder
 from critech.errors import InputError
 from critech_labels import load_taxonomies
@@ -33,7 +33,7 @@ def run(argv: Sequence[str]) -> int:
     )
     parser.add_argument("--bundle", type=Path, metavar="DIR")
     parser.add_argument("--corpus", type=Path, default=default_corpus_dir(), metavar="DIR")
-    parser.add_argument("--folds", type=int, default=5, metavar="N")
+    parser.add_argument("--folds", type=count_or_zero_argument, default=5, metavar="N")
     parser.add_argument(
         "--by",
         choices=("source", "text"),

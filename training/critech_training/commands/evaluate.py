@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from critech.classifier import Classifier
-from critech.commands.arguments import Parser, check_file, check_out_folder
+from critech.commands.arguments import (
+    Parser,
+    check_file,
+    check_out_folder,
+    count_or_zero_argument,
+)
 from critech.errors import InputError
 from critech_labels import load_taxonomies
 from critech_labels.taxonomy import label_order
@@ -43,7 +48,7 @@ def run(argv: Sequence[str]) -> int:
     )
     parser.add_argument("--gold", type=Path, required=True, metavar="FILE")
     parser.add_argument("--bundle", type=Path, metavar="DIR")
-    parser.add_argument("--min-positives", type=int, default=3, metavar="N")
+    parser.add_argument("--min-positives", type=count_or_zero_argument, default=3, metavar="N")
     parser.add_argument(
         "--against", type=Path, metavar="BUNDLE", help="compare with another bundle, in pairs"
     )
