@@ -1,9 +1,9 @@
 """Baselines that other projects publish: SetFit and Annif. Neither is a dependency.
 
-SetFit (``pip install setfit``) is trained as its paper has it, but for at most ``SETFIT_STEPS`` steps:
-a few examples of each label, pairs drawn from them, a sentence encoder tuned to tell the pairs
-apart, one logistic regression a label.
-The encoder is the English teacher's (``teacher.py``), so Japanese texts are beyond it.
+SetFit (``pip install setfit``) is trained as its paper has it, but for at most ``SETFIT_STEPS``
+steps: a few examples of each label, pairs drawn from them, a sentence encoder tuned to tell the
+pairs apart, one logistic regression a label. The encoder is the English teacher's
+(``teacher.py``), so Japanese texts are beyond it.
 
 Annif (``pip install annif``, in an environment of its own since it pins older versions) is run as a
 command found on the PATH, once with its TF-IDF backend and once with its ensemble of TF-IDF and

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from critech.batch.engines.addresses import opened
+from critech.batch.addresses import opened
 from critech.classifier import Classifier
 
 

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from critech.batch.addresses import opened
 from critech.batch.columns import arrow
-from critech.batch.engines.addresses import opened
 from critech.errors import CritechError
 from critech.syncing import sync_folder
 

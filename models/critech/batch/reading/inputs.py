@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
-from critech.batch.engines.addresses import opened as file_system
+from critech.batch.addresses import opened as file_system
 from critech.batch.reading.streams import ZIP, StreamError, faults_named, needed
 from critech.errors import InputError
 
