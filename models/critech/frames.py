@@ -7,7 +7,6 @@ Whatever the kind, rows become records, records become rows of one Arrow table b
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -119,12 +118,10 @@ def _values(frame: Any, kind: str, column: str, start: int, stop: int) -> list[o
 
 
 def _plain(value: Any) -> object:
-    """Return a cell of pandas: its many ways to say null as None, an array as a list, and a whole
-    number that became a float beside nulls as the number."""
+    """Return a cell of pandas: its own ways to say null as None, an array as a list. What nulls make
+    of numbers is undone where records are made."""
     if hasattr(value, "tolist"):
         return value.tolist()
-    if isinstance(value, float):
-        return int(value) if value.is_integer() else None if math.isnan(value) else value
     return None if type(value).__name__ in {"NAType", "NaTType"} else value
 
 

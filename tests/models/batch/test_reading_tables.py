@@ -16,6 +16,7 @@ from critech.batch.reading.fields import date_of
 from critech.batch.reading.limits import DEFAULT_LIMITS
 from critech.batch.records import Position, Record, Rejected
 from critech.errors import InputError
+from critech.frames import items_of_frame
 
 ROW = {
     "publication_number": "JP2099000001A",
@@ -225,6 +226,35 @@ def test_columns_of_a_nested_type_are_bad_records(tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
     pq.write_table(pa.table({"text": [{"en": "a"}, {"en": "b"}]}), path)
     assert reasons(items(path)) == ["bad_type", "bad_type"]
+
+
+def test_numbers_that_became_floats_beside_nulls_are_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    ids = pa.array([7.0, float("nan"), None, 12345678.0, 1.5, float("inf")])
+    dates = pa.array([20200102.0, float("nan"), None, 20200102.0, None, None])
+    texts = ["a", "b", "c", "d", "e", "f"]
+    pq.write_table(pa.table({"id": ids, "text": texts, "filing_date": dates}), path)
+    found = items(path)
+    assert reasons(found) == [None, None, None, None, "bad_type", "bad_type"]
+    assert [item.id for item in found] == ["7", None, None, "12345678", None, None]
+    assert [getattr(item, "filing_date", None) for item in found[:4]] == [
+        dt.date(2020, 1, 2),
+        None,
+        None,
+        dt.date(2020, 1, 2),
+    ]
+
+
+def test_a_frame_and_its_parquet_have_the_same_ids(tmp_path: Path) -> None:
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"id": [7, None, 9], "text": ["a", "b", "c"]})
+    frame.to_parquet(tmp_path / "x.parquet")
+    columns = {"id": "id", "text": "text"}
+    (block,) = items_of_frame(frame, columns)
+    (arrow,) = items_of_frame(pa.table({"id": [7.0, None, 9.0], "text": ["a", "b", "c"]}), columns)
+    expected = ["7", None, "9"]
+    assert [item.id for item in items(tmp_path / "x.parquet")] == expected
+    assert [item.id for item in block] == [item.id for item in arrow] == expected
 
 
 def strings(*values: bytes) -> pa.Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -41,6 +42,7 @@ class BadRecordError(Exception):
 def to_record(row: Mapping[str, object], position: Position, limits: Limits) -> Record | Rejected:
     """Return the record made of the values by field name, or why there is none."""
     name = None
+    row = {field: _without_gaps(value) for field, value in row.items()}
     try:
         name = _id(row.get("id"), limits)
         text = _text(row, "text", limits.text_chars)
@@ -87,6 +89,14 @@ def _year(text: str) -> int:
     if before is None:
         return int(text)
     return before + (1 if text[2:] == "元" else int(text[2:]))
+
+
+def _without_gaps(value: object) -> object:
+    """Return a value with what nulls beside it have made of it undone, as in tables that pandas
+    writes: a whole number that became a float as the number, and not-a-number as None."""
+    if not isinstance(value, float):
+        return value
+    return int(value) if value.is_integer() else None if math.isnan(value) else value
 
 
 def _clean(text: str) -> str:
