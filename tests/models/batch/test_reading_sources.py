@@ -279,6 +279,33 @@ def test_a_folder_of_plain_text(tmp_path: Path) -> None:
     assert str(plan([str(tmp_path)])) == f"{tmp_path}: text; files: 3 read, 2 passed over"
 
 
+def test_links_to_folders_are_not_followed_and_counted(tmp_path: Path) -> None:
+    other, folder = tmp_path / "other", tmp_path / "folder"
+    for path in (other, folder, folder / "sub"):
+        path.mkdir()
+    for path in (other / "x.jsonl", folder / "y.jsonl", tmp_path / "z.jsonl"):
+        path.write_bytes(THREE)
+    (folder / "sub" / "other.csv").symlink_to(other)  # its name is not that of a file
+    (folder / "circle").symlink_to(folder)
+    (folder / ".hidden").symlink_to(other)
+    (folder / "z.jsonl").symlink_to(tmp_path / "z.jsonl")
+    assert {item.position.source for item in items(folder)} == {
+        f"{folder}/y.jsonl",
+        f"{folder}/z.jsonl",
+    }
+    line = f"{folder}: jsonl; files: 2 read, 2 passed over; id=id text=text; links to folders are"
+    assert str(plan([str(folder)])) == f"{line} not followed"
+
+
+def test_a_folder_of_links_to_folders_alone_says_so(tmp_path: Path) -> None:
+    for name in ("other", "folder"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "other" / "x.jsonl").write_bytes(THREE)
+    (tmp_path / "folder" / "link").symlink_to(tmp_path / "other")
+    with pytest.raises(InputError, match="known format; links to folders are not followed"):
+        plan([str(tmp_path / "folder")])
+
+
 def test_plain_text_that_cannot_be_read_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"\xff\xfe\xff")
     (tmp_path / "b.txt").write_bytes(b"x" * 2000)

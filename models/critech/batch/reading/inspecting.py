@@ -23,6 +23,7 @@ from critech.errors import InputError
 UNKNOWN = "unknown format; give it with --format-in"
 MAX_NOTES = 3
 LATER = "columns are judged when reading starts"
+LINKED = "links to folders are not followed"
 
 
 @dataclass(frozen=True)
@@ -45,16 +46,22 @@ def planned(each: Input, settings: Settings) -> PlannedSource:
     for source in sources(each, settings.limits, settings.format):
         before |= source.before
         if source.skipped:
-            plan = replace(plan, skipped=plan.skipped + 1)
+            notes = (*plan.notes, LINKED) if source.linked else plan.notes
+            plan = replace(plan, skipped=plan.skipped + 1, notes=_few(notes))
             continue
         try:
             plan = _with(plan, _inspect(source, settings))
         except StreamError as fault:  # costs this source, and is said again when it is read
             note = f"{source.name}: {fault.message}"
-            plan = replace(plan, notes=(*plan.notes, note)[:MAX_NOTES], files=plan.files + 1)
+            plan = replace(plan, notes=_few((*plan.notes, note)), files=plan.files + 1)
     if not plan.files and not before:
-        raise InputError(each.name, "holds no file of a known format")
+        why = f"; {LINKED}" if LINKED in plan.notes else ""
+        raise InputError(each.name, f"holds no file of a known format{why}")
     return plan
+
+
+def _few(notes: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(notes))[:MAX_NOTES]
 
 
 def _planned_stdin(each: Input, settings: Settings) -> PlannedSource:
@@ -72,7 +79,7 @@ def _with(plan: PlannedSource, other: PlannedSource) -> PlannedSource:
         mapping=other.mapping if first else plan.mapping,
         columns=other.columns if first else plan.columns,
         files=plan.files + 1,
-        notes=tuple(dict.fromkeys((*plan.notes, *other.notes)))[:MAX_NOTES],
+        notes=_few((*plan.notes, *other.notes)),
     )
 
 

@@ -24,7 +24,8 @@ ARCHIVE = ".zip"
 class Source:
     """One file that holds records. ``open`` returns its bytes as stored, ``id`` is that of a plain
     text document. ``format`` None: to be told by the first bytes. ``fault``: why it cannot be read
-    at all. ``skipped``: it is passed over. ``before``: an input before this one holds it."""
+    at all. ``skipped``: it is passed over. ``before``: an input before this one holds it.
+    ``linked``: it is a link to a folder."""
 
     name: str
     id: str
@@ -33,6 +34,15 @@ class Source:
     fault: StreamError | None = None
     skipped: bool = False
     before: bool = False
+    linked: bool = False
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What stands in a folder, relative to it: a file, or a link to a folder."""
+
+    relative: str
+    linked: bool = False
 
 
 def sources(each: Input, limits: Limits, given: Format | None) -> Iterator[Source]:
@@ -50,10 +60,14 @@ def sources(each: Input, limits: Limits, given: Format | None) -> Iterator[Sourc
 
 def _of_folder(each: Input, limits: Limits, given: Format | None) -> Iterator[Source]:
     folder = Path(each.name)
-    chosen = _chosen(files_of(folder), given)
-    for relative in files_of(folder):
-        path = folder / relative
-        if each.before and _read_before(each, relative):
+    names = (entry.relative for entry in entries_of(folder) if not entry.linked)
+    chosen = _chosen(names, given)
+    for entry in entries_of(folder):
+        relative, path = entry.relative, folder / entry.relative
+        if entry.linked:
+            opening = partial(open_path, path)
+            yield Source(str(path), relative, opening, skipped=True, linked=True)
+        elif each.before and _read_before(each, relative):
             yield Source(str(path), relative, partial(open_path, path), skipped=True, before=True)
         elif path.suffix.lower() == ARCHIVE and is_document_name(relative):
             yield from _of_archive(str(path), partial(open_path, path), limits, given)
@@ -71,17 +85,19 @@ def _read_before(folder: Input, relative: str) -> bool:
     return not folder.before.isdisjoint(keys)
 
 
-def files_of(folder: Path) -> Iterator[str]:
-    """Yield the files under a folder, relative to it, with ``/``: those of a folder by name, then
+def entries_of(folder: Path) -> Iterator[Entry]:
+    """Yield what is under a folder, with ``/``: links to folders and files of a folder by name, then
     those of the folders in it. Hidden folders and what is neither file nor folder (pipes, devices)
-    are left out, links to folders are not followed. Raises InputError for a folder that cannot be
-    listed."""
+    are left out, links to folders are not followed: they may lead in a circle. Raises InputError
+    for a folder that cannot be listed."""
     for base, folders, files in os.walk(folder, onerror=_not_listed):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            path = Path(base) / name
+        for path in (Path(base) / name for name in folders):
+            if path.is_symlink():
+                yield Entry(path.relative_to(folder).as_posix(), linked=True)
+        for path in (Path(base) / name for name in sorted(files)):
             if path.is_file() or not path.exists():  # what has gone is said when it is read
-                yield path.relative_to(folder).as_posix()
+                yield Entry(path.relative_to(folder).as_posix())
 
 
 def _not_listed(error: OSError) -> None:
