@@ -118,8 +118,8 @@ def _values(frame: Any, kind: str, column: str, start: int, stop: int) -> list[o
 
 
 def _plain(value: Any) -> object:
-    """Return a cell of pandas: its own ways to say null as None, an array as a list. What nulls make
-    of numbers is undone where records are made."""
+    """Return a cell of pandas: its own ways to say null as None, an array as a list. What nulls
+    make of numbers is undone where records are made."""
     if hasattr(value, "tolist"):
         return value.tolist()
     return None if type(value).__name__ in {"NAType", "NaTType"} else value

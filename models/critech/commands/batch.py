@@ -99,7 +99,8 @@ def _classify(args: argparse.Namespace, planned: Plan, classifier: Classifier) -
         total = (lambda: None) if counting is None else counting.total
         with progress_for(args.quiet, args.no_progress, total) as progress:
             one = Run(job, workers, progress, stop)
-            complete = one.to_end(read(**_source(args)))
+            items = read(**_source(args), tell=lambda found: progress.say(str(found)))
+            complete = one.to_end(items)
     if stop.signal is not None and not complete:
         message = f"stopped after {one.tally.records} records; {GO_ON}"
         return _fail(message, EXIT_SIGNAL + stop.signal)

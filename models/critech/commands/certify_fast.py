@@ -6,12 +6,12 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from critech.batch.certifying import certificate_of, sampled
 from critech.batch.disk import Disk
 from critech.batch.fast import certificate_lines
-from critech.batch.reading import FieldMapping, Format, read
+from critech.batch.reading import FieldMapping, Format, plan, read
 from critech.cascade.certificate import MAX_TEXTS, positives_needed
 from critech.classifier import Classifier
 from critech.commands.arguments import Parser, count_argument
@@ -27,13 +27,15 @@ def run(argv: Sequence[str]) -> int:
     args = _parser().parse_args(argv)
     _check(args)
     mapping = FieldMapping.parse(args.field)
-    items = read(
-        args.samples,
-        mapping,
-        stdin=sys.stdin.buffer,
-        format=args.format_in,
-        encoding=args.encoding,
-    )
+    source: dict[str, Any] = {
+        "inputs": args.samples,
+        "mapping": mapping,
+        "stdin": sys.stdin.buffer,
+        "format": args.format_in,
+        "encoding": args.encoding,
+    }
+    plan(**source)  # for what is wrong with the inputs as a whole
+    items = read(**source)
     with Classifier.load(args.bundle) as classifier:
         sample = sampled(items, args.limit, SEED)
         if len(sample) < (least := positives_needed()):

@@ -326,6 +326,7 @@ def test_standard_input(tmp_path: Path) -> None:
             process = batch("-", "-o", str(out), "--format-in", "jsonl", stdin=stdin)
             _, err = process.communicate()
         assert process.returncode == 0, err
+        assert "\n-: jsonl; id=id title=title text=text\n" in err
     assert [row["source"] for row in rows_of(out)] == ["-"] * 4
 
 

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import critech.batch.reading.sources
-from critech.batch.reading import Limits, plan, read
+from critech.batch.reading import FieldMapping, Limits, plan, read
 from critech.batch.reading.archives import members
 from critech.batch.reading.formats import Format
 from critech.batch.reading.limits import DEFAULT_LIMITS
@@ -380,6 +380,49 @@ def test_formats_of_standard_input() -> None:
     assert list(read(["-"], stdin=io.BufferedReader(io.BytesIO(b"")))) == []  # type: ignore[arg-type]
     with pytest.raises(InputError, match="unknown format; give it with --format"):
         first(b"plain words")
+
+
+def piped(data: bytes) -> io.BufferedReader:
+    return io.BufferedReader(io.BytesIO(data))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("data", "line"),
+    [
+        (THREE, "-: jsonl; id=id text=text"),
+        (gzip.compress(LINES), "-: jsonl; id=id text=text"),
+        (
+            b'{"text": "a"}\n',
+            "-: jsonl; title=heading text=text; not in the first line: title=heading",
+        ),
+        (b"number,body\n1,one\n", "-: csv; text=body"),
+        (b"number\tbody\n1\tone\n", "-: tsv; text=body"),
+    ],
+)
+def test_columns_of_standard_input_are_told_once_they_are_known(data: bytes, line: str) -> None:
+    told: list[str] = []
+    title = "heading" if "heading" in line else None
+    items = read(
+        ["-"], FieldMapping(title=title), stdin=piped(data), tell=lambda f: told.append(str(f))
+    )
+    assert next(items)
+    assert told == [line]
+    assert all(isinstance(item, Record) for item in items)
+    assert told == [line]
+
+
+def test_files_are_not_told_of_as_the_plan_shows_them(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_bytes(THREE)
+    told: list[str] = []
+    assert len(list(read([str(tmp_path)], tell=lambda found: told.append(str(found))))) == 3
+    assert told == []
+
+
+def test_standard_input_without_any_object_is_refused() -> None:
+    with pytest.raises(InputError, match=r"^-: no JSON object in the first 4 lines"):
+        list(read(["-"], stdin=piped(b'{\n"id": 1,\n"text": "a"\n}'), format="jsonl"))
+    with pytest.raises(InputError, match="no such column for text"):
+        list(read(["-"], FieldMapping(text="body"), stdin=piped(THREE)))
 
 
 def test_urls_are_read_through_fsspec() -> None:

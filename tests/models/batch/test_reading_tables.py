@@ -119,6 +119,93 @@ def test_values_of_other_types_are_taken_where_they_are_clear(tmp_path: Path) ->
     assert found.filing_date == dt.date(2020, 1, 2)
 
 
+def test_a_given_key_may_come_after_the_first_lines(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    late = '{"text": "a", "heading": "late"}\n'
+    path.write_text('{"text": "a"}\n' * 111 + late)
+    found = items(path, title="heading")
+    assert [getattr(item, "title", None) for item in found] == [None] * 111 + ["late"]
+    (source,) = plan([str(path)], FieldMapping(title="heading")).sources
+    assert source.notes == ("not in the first 100 lines: title=heading",)
+    assert source.fields() == {"text": "text", "title": "heading"}
+
+
+def test_a_given_key_of_the_text_may_come_late_but_not_never(tmp_path: Path) -> None:
+    path, mapping = tmp_path / "x.jsonl", FieldMapping(text="body")
+    path.write_text('{"id": "a"}\n' * 111 + '{"body": "late"}\n')
+    assert reasons(items(path, text="body")) == ["no_text"] * 111 + [None]
+    assert plan([str(path)], mapping).sources[0].notes == ("not in the first 100 lines: text=body",)
+    path.write_text('{"id": "a"}\n' * 3)
+    with pytest.raises(InputError, match=r"no such column for text; columns found: id$"):
+        plan([str(path)], mapping)
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.parquet"])
+def test_a_given_column_that_a_header_lacks_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    pq.write_table(pa.table({"text": ["a"]}), path)
+    if name == "x.csv":
+        path.write_text("id,text\n1,a\n")
+    for call in (plan, lambda *given: list(read(*given))):
+        with pytest.raises(InputError, match="no such column for title"):
+            call([str(path)], FieldMapping(title="heading"))
+
+
+NO_OBJECTS = {
+    "array.json": b'[\n  {"id": 1, "text": "a"},\n  {"id": 2, "text": "b"},\n  {\n  }\n]\n',
+    "indented.json": b'{\n  "id": 1,\n  "text": "a"\n}\n',
+    "one.json": b'[{"id": 1, "text": "a"}]',
+    "broken.jsonl": b'{"id": 1, "text":\n' * 250,
+    "other.jsonl": '{"id": 1, "text": "a"}\n'.encode("utf-16"),
+}
+
+
+@pytest.mark.parametrize("name", NO_OBJECTS)
+def test_a_file_without_any_object_is_refused_alone_and_costs_itself_among_others(
+    tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(NO_OBJECTS[name])
+    n_lines = len([line for line in NO_OBJECTS[name].split(b"\n") if line.strip()])
+    many = "the first line" if n_lines == 1 else f"the first {min(n_lines, 100)} lines"
+    message = f"{path}: no JSON object in {many}; expected one on each line"
+    for only in (path, tmp_path):
+        with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+            plan([str(only)])
+    (tmp_path / "z.jsonl").write_text('{"id": "z", "text": "a"}\n')
+    (source,) = plan([str(tmp_path)]).sources
+    assert (source.files, source.notes) == (2, (message,))
+    found = items(tmp_path)
+    assert found[-1].id == "z"
+    assert [type(item) for item in found] == [Rejected] * n_lines + [Record]
+    assert [item.position.record for item in found[:-1]] == list(range(n_lines))
+    assert len(plan([str(path), str(tmp_path / "z.jsonl")]).sources) == 2
+
+
+def test_an_array_of_rows_is_refused_alone_though_its_last_row_is_an_object(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "x.json"
+    path.write_text('[\n{"id": 1, "text": "a"},\n{"id": 2, "text": "b"}\n]\n')
+    with pytest.raises(InputError, match="a JSON array; expected an object on each line"):
+        plan([str(path)])
+    path.write_text('[1]\n{"id": 1, "text": "a"}\n')
+    assert plan([str(path)]).sources[0].notes == ()
+
+
+def test_objects_behind_a_hundred_broken_lines_are_read(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"text": "a"}\n')
+    (tmp_path / "b.jsonl").write_text("{\n" * 120 + '{"text": "b", "title": "t"}\n')
+    found = items(tmp_path)
+    assert reasons(found) == [None, *["not_json"] * 120, None]
+    assert found[-1].position == Position(f"{tmp_path}/b.jsonl", 120, 121)
+    (tmp_path / "b.jsonl").write_text("{\n" * 120 + '{"name": "b"}\n' * 9)
+    found = items(tmp_path)
+    assert reasons(found) == [None, *["not_json"] * 100, "no_text"]
+    message = "source: no column for the text; columns found: name; say --field text=NAME"
+    assert getattr(found[-1], "message", "") == message
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp932"])
 @pytest.mark.parametrize(("name", "delimiter"), [("x.csv", ","), ("x.csv", ";"), ("x.tsv", "\t")])
 def test_delimited(tmp_path: Path, encoding: str, name: str, delimiter: str) -> None:

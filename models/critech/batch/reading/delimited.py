@@ -13,6 +13,7 @@ from critech.batch.reading.encodings import encoding_of
 from critech.batch.reading.fields import BadRecordError, to_record
 from critech.batch.reading.limits import Limits
 from critech.batch.reading.mapping import FieldMapping, resolve
+from critech.batch.reading.plan import PlannedSource, Tell
 from critech.batch.reading.streams import HEAD
 from critech.batch.records import Position, Record, Rejected
 from critech.errors import InputError
@@ -59,6 +60,13 @@ def header_of(head: bytes, source: str, tabs: bool, encoding: str | None, most: 
     return Header(tuple(row.values), delimiter, found.codec, found.note)
 
 
+def look_at_header(header: Header, source: str, tabs: bool, mapping: FieldMapping) -> PlannedSource:
+    """Return what the header shows. Raises InputError where it has no column for the text."""
+    resolved = resolve(mapping, header.columns, source)
+    notes = (header.note,) if header.note else ()
+    return PlannedSource(source, ("tsv" if tabs else "csv",), resolved, header.columns, notes=notes)
+
+
 def read_delimited(
     stream: io.BufferedReader,
     source: str,
@@ -67,14 +75,19 @@ def read_delimited(
     *,
     tabs: bool,
     encoding: str | None,
+    tell: Tell | None = None,
 ) -> Iterator[Record | Rejected]:
     """Yield a record or rejection for each row. Raises InputError where the header is missing or
-    has no column for the text. An empty file has no rows."""
+    has no column for the text. An empty file has no rows. ``tell`` is called with what the header
+    shows."""
     head = stream.peek(HEAD)[:HEAD]
     if not head:
         return
     header = header_of(head, source, tabs, encoding, limits.record_bytes)
-    fields = resolve(mapping, header.columns, source).columns()
+    shown = look_at_header(header, source, tabs, mapping)
+    if tell is not None:
+        tell(shown)
+    fields = shown.fields()
     places = {name: header.columns.index(column) for name, column in fields.items()}
     # UTF-16 has no bytes to keep aside; there, what cannot be read shows as U+FFFD.
     errors = "replace" if header.codec == "utf-16" else "surrogateescape"

@@ -3,37 +3,49 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from critech.batch.reading.delimited import header_of
+from critech.batch.reading.delimited import header_of, look_at_header
 from critech.batch.reading.formats import Format, format_of_head
 from critech.batch.reading.inputs import Input
-from critech.batch.reading.jsonl import columns, take_head
+from critech.batch.reading.jsonl import NoRecordError, look, take_head
 from critech.batch.reading.limits import Limits
 from critech.batch.reading.lines import lines
-from critech.batch.reading.mapping import FieldMapping, resolve
-from critech.batch.reading.parquet import columns_of, open_parquet
-from critech.batch.reading.plan import PlannedSource
+from critech.batch.reading.mapping import FieldMapping
+from critech.batch.reading.parquet import look_at_columns, open_parquet
+from critech.batch.reading.plan import Plan, PlannedSource, Tell
 from critech.batch.reading.sources import Source, sources
 from critech.batch.reading.streams import HEAD, StreamError, faults_named, needed, unpacked
 from critech.errors import InputError
 
 UNKNOWN = "unknown format; give it with --format-in"
 MAX_NOTES = 3
-LATER = "columns are judged when reading starts"
+LATER = "columns are judged, and shown, when reading starts"
 LINKED = "links to folders are not followed"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How sources are read: the same for all of them."""
+    """How sources are read: the same for all of them. ``tell``: see ``read``."""
 
     mapping: FieldMapping
     limits: Limits
     format: Format | None = None
     encoding: str | None = None
+    tell: Tell | None = None
+
+
+def planned_all(inputs: Sequence[Input], settings: Settings) -> Plan:
+    """Return what will be read of all inputs. Raises InputError for what makes none of them of use,
+    and what ``planned`` raises."""
+    found = [planned(each, settings) for each in inputs]
+    if all(source.files == source.unfit for source in found):
+        for fault in (source.fault for source in found if source.fault is not None):
+            raise fault
+    return Plan(tuple(found))
 
 
 def planned(each: Input, settings: Settings) -> PlannedSource:
@@ -51,9 +63,13 @@ def planned(each: Input, settings: Settings) -> PlannedSource:
             continue
         try:
             plan = _with(plan, _inspect(source, settings))
+        except NoRecordError as error:  # costs this source, unless there is no other
+            notes = (str(error),)
+            found = PlannedSource(source.name, ("jsonl",), notes=notes, unfit=1, fault=error)
+            plan = _with(plan, found)
         except StreamError as fault:  # costs this source, and is said again when it is read
-            note = f"{source.name}: {fault.message}"
-            plan = replace(plan, notes=_few((*plan.notes, note)), files=plan.files + 1)
+            notes = (f"{source.name}: {fault.message}",)
+            plan = _with(plan, PlannedSource(source.name, (), notes=notes))
     if not plan.files and not before:
         why = f"; {LINKED}" if LINKED in plan.notes else ""
         raise InputError(each.name, f"holds no file of a known format{why}")
@@ -80,6 +96,8 @@ def _with(plan: PlannedSource, other: PlannedSource) -> PlannedSource:
         columns=other.columns if first else plan.columns,
         files=plan.files + 1,
         notes=_few((*plan.notes, *other.notes)),
+        unfit=plan.unfit + other.unfit,
+        fault=plan.fault or other.fault,
     )
 
 
@@ -97,25 +115,25 @@ def _inspect(source: Source, settings: Settings) -> PlannedSource:
 def inspect_stream(raw: BinaryIO, source: Source, settings: Settings) -> PlannedSource:
     """Return what the head of a stream shows."""
     if source.format == "parquet":
-        return _table(source, "parquet", columns_of(open_parquet(raw)), settings)
+        return look_at_columns(open_parquet(raw), source.name, settings.mapping)
     stream = unpacked(raw, settings.limits)
     format = told(source, stream)
     if format == "parquet":
         raw.seek(0)
-        return _table(source, "parquet", columns_of(open_parquet(raw)), settings)
+        return look_at_columns(open_parquet(raw), source.name, settings.mapping)
     head = stream.peek(HEAD)[:HEAD]
     if not head:
         return PlannedSource(source.name, (format,), notes=("empty",))
     if format == "jsonl":
-        first, fault = take_head(lines(stream, settings.limits.record_bytes))
-        if fault is not None:
-            raise fault
-        return _table(source, format, columns(first, settings.limits), settings)
+        first = take_head(lines(stream, settings.limits.record_bytes))
+        if first.fault is not None:
+            raise first.fault
+        return look(first, source.name, settings.mapping, settings.limits)
     if format in ("csv", "tsv"):
         most = settings.limits.record_bytes
-        header = header_of(head, source.name, format == "tsv", settings.encoding, most)
-        plan = _table(source, format, list(header.columns), settings)
-        return replace(plan, notes=(header.note,) if header.note else ())
+        tabs = format == "tsv"
+        header = header_of(head, source.name, tabs, settings.encoding, most)
+        return look_at_header(header, source.name, tabs, settings.mapping)
     if format == "xml":
         needed("lxml.etree", "patent XML")
     return PlannedSource(source.name, (format,))
@@ -128,8 +146,3 @@ def told(source: Source, stream: io.BufferedReader) -> Format:
     if format is None:
         raise InputError(source.name, UNKNOWN)
     return format
-
-
-def _table(source: Source, format: Format, found: list[str], settings: Settings) -> PlannedSource:
-    mapping = resolve(settings.mapping, found, source.name)
-    return PlannedSource(source.name, (format,), mapping, tuple(found))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import chain
 from typing import BinaryIO
 
 from critech.batch.reading.fields import BadRecordError, to_record
 from critech.batch.reading.limits import Limits
 from critech.batch.reading.lines import Line, lines
-from critech.batch.reading.mapping import FieldMapping, resolve
+from critech.batch.reading.mapping import FieldMapping, no_such_column, resolve, unseen
+from critech.batch.reading.plan import PlannedSource, Tell
 from critech.batch.reading.streams import StreamError
 from critech.batch.records import Position, Record, Rejected
 from critech.errors import InputError
@@ -19,52 +21,129 @@ HEAD_LINES = 100
 HEAD_BYTES = 1_000_000
 
 
-def columns(head: list[Line], limits: Limits) -> list[str]:
-    """Return the keys of the first lines' objects, in the order met."""
-    found: dict[str, None] = {}
-    for line in head:
+class NoRecordError(InputError):
+    """None of the lines that were looked at can become a record."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """The lines that the columns are judged by. ``whole``: there are no others. ``fault``: why they
+    break off."""
+
+    lines: list[Line]
+    whole: bool = False
+    fault: StreamError | None = None
+
+
+def columns(head: Head, limits: Limits) -> list[str] | None:
+    """Return the keys of the first lines' objects, in the order met; None without any object."""
+    objects = _objects(head, limits)
+    return list(dict.fromkeys(chain.from_iterable(objects))) if objects else None
+
+
+def _objects(head: Head, limits: Limits) -> list[list[str]]:
+    """Return the keys of each line that is an object."""
+    found = []
+    for line in head.lines:
         try:
-            found |= dict.fromkeys(parse(line, limits))
+            found.append(list(parse(line, limits)))
         except BadRecordError:
             continue
-    return list(found)
+    return found
+
+
+def look(head: Head, source: str, mapping: FieldMapping, limits: Limits) -> PlannedSource:
+    """Return what the first lines show. Raises NoRecordError where none of them is an object, for
+    an array over several lines, and where all lines are among them and none has the column given
+    for the text; InputError where the columns that are there are not enough; StreamError for lines
+    that break off before they are."""
+    found = columns(head, limits)
+    problem = _problem(head, found, mapping, limits)
+    if found is None or problem:
+        raise head.fault or NoRecordError(source, problem)
+    late = unseen(mapping, found)
+    notes = (f"not in {_first(head)}: {late}",) if late else ()
+    resolved = _resolved(head, found, mapping, source)
+    return PlannedSource(source, ("jsonl",), resolved, tuple(found), notes=notes)
+
+
+def _problem(head: Head, found: list[str] | None, mapping: FieldMapping, limits: Limits) -> str:
+    """Return why nothing can be made of lines such as these, empty where something can."""
+    if found is None:
+        return f"no JSON object in {_first(head)}; expected one on each line"
+    if _opens_array(head.lines[0], limits) and len(_objects(head, limits)) == 1:
+        # the last row, which has no comma behind it
+        return "a JSON array; expected an object on each line"
+    if head.whole and mapping.text and mapping.text not in found:
+        return no_such_column("text", found)
+    return ""
+
+
+def _first(head: Head) -> str:
+    return f"the first {len(head.lines)} lines" if len(head.lines) > 1 else "the first line"
+
+
+def _opens_array(line: Line, limits: Limits) -> bool:
+    """Return whether an array begins on the line and goes on behind it."""
+    try:
+        parse(line, limits)
+    except BadRecordError as error:
+        return error.reason == "not_json" and line.content.startswith(b"[")
+    return False
 
 
 def read_jsonl(
-    stream: BinaryIO, source: str, mapping: FieldMapping, limits: Limits
+    stream: BinaryIO, source: str, mapping: FieldMapping, limits: Limits, tell: Tell | None = None
 ) -> Iterator[Record | Rejected]:
     """Yield one record or rejection for each line that is not blank. Raises InputError where the
-    first lines have no column for the text, StreamError where the stream breaks off."""
+    first objects have no column for the text, StreamError where the stream breaks off. ``tell`` is
+    called with what the first lines show, and NoRecordError raised, where nobody could look."""
     numbered = lines(stream, limits.record_bytes)
-    head, fault = take_head(numbered)
-    if head:
-        fields = _fields(head, fault, mapping, source, limits)
-        yield from _records(chain(head, numbered), fields, source, limits)
-    if fault is not None:
-        raise fault
+    head = take_head(numbered)
+    if tell is not None and head.lines:
+        tell(look(head, source, mapping, limits))
+    start = 0
+    while head.lines and (found := columns(head, limits)) is None:
+        yield from _records(head.lines, start, {}, source, limits)
+        if head.fault is not None:
+            raise head.fault
+        start += len(head.lines)
+        head = take_head(numbered)
+    if head.lines and found is not None:
+        fields = _fields(head, found, mapping, source, start)
+        yield from _records(chain(head.lines, numbered), start, fields, source, limits)
+    if head.fault is not None:
+        raise head.fault
 
 
 def _fields(
-    head: list[Line],
-    fault: StreamError | None,
-    mapping: FieldMapping,
-    source: str,
-    limits: Limits,
+    head: Head, found: list[str], mapping: FieldMapping, source: str, start: int
 ) -> dict[str, str]:
-    """Return the column of each field. A head that is cut off may lack columns: that is its
-    fault, not that of the mapping."""
+    """Return the column of each field. What comes first behind lines without an object, nobody has
+    looked at: if it lacks columns, that costs the rest of this source."""
     try:
-        return resolve(mapping, columns(head, limits), source).columns()
+        return _resolved(head, found, mapping, source).columns()
+    except InputError as error:
+        if start:
+            raise StreamError("no_text", f"source: {error.problem}") from None
+        raise
+
+
+def _resolved(head: Head, found: list[str], mapping: FieldMapping, source: str) -> FieldMapping:
+    """Return the mapping with its guesses. An object may lack any key, and a head that is cut off
+    any column: that is its fault, not that of the mapping."""
+    try:
+        return resolve(mapping, found, source, all_found=False)
     except InputError:
-        if fault is not None:
-            raise fault from None
+        if head.fault is not None:
+            raise head.fault from None
         raise
 
 
 def _records(
-    numbered: Iterable[Line], fields: dict[str, str], source: str, limits: Limits
+    numbered: Iterable[Line], start: int, fields: dict[str, str], source: str, limits: Limits
 ) -> Iterator[Record | Rejected]:
-    for record, line in enumerate(numbered):
+    for record, line in enumerate(numbered, start):
         position = Position(source, record, line.number)
         try:
             row = parse(line, limits)
@@ -76,8 +155,8 @@ def _records(
         )
 
 
-def take_head(numbered: Iterator[Line]) -> tuple[list[Line], StreamError | None]:
-    """Return the lines that the columns are judged by, and the fault by which they break off."""
+def take_head(numbered: Iterator[Line]) -> Head:
+    """Return the lines that the columns are judged by."""
     head: list[Line] = []
     size = 0
     try:
@@ -85,10 +164,10 @@ def take_head(numbered: Iterator[Line]) -> tuple[list[Line], StreamError | None]
             head.append(line)
             size += len(line.content)
             if len(head) >= HEAD_LINES or size >= HEAD_BYTES:
-                break
+                return Head(head)
     except StreamError as fault:
-        return head, fault
-    return head, None
+        return Head(head, fault=fault)
+    return Head(head, whole=True)
 
 
 def parse(line: Line, limits: Limits) -> dict[str, object]:

@@ -57,16 +57,20 @@ class FieldMapping:
         return " ".join(f"{name}={_shown(column)}" for name, column in self.columns().items())
 
 
-def resolve(mapping: FieldMapping, found: Sequence[str], source: str) -> FieldMapping:
-    """Return the mapping with every guess made for the columns found in ``source``.
+def resolve(
+    mapping: FieldMapping, found: Sequence[str], source: str, *, all_found: bool = True
+) -> FieldMapping:
+    """Return the mapping with every guess made for the columns found in ``source``. Unless they are
+    ``all_found``, a column that is given need not be among them.
 
     Raises InputError, naming the columns found, for a column that is not there or is there twice
     and where no column, or more than one, can be the text.
     """
     for name, column in mapping.columns().items():
-        if found.count(column) != 1:
-            problem = "no such column" if column not in found else "more than one such column"
-            raise InputError(source, f"{problem} for {name}; {_found(found)}")
+        if column not in found and all_found:
+            raise InputError(source, no_such_column(name, found))
+        if found.count(column) > 1:
+            raise InputError(source, f"more than one such column for {name}; {_found(found)}")
     taken = set(mapping.columns().values())
     guessed = {"text": mapping.text or _guess_text(mapping, found, taken, source)}
     taken.add(guessed["text"])
@@ -74,6 +78,18 @@ def resolve(mapping: FieldMapping, found: Sequence[str], source: str) -> FieldMa
         if getattr(mapping, name) is None and name != "text":
             guessed[name] = _first(USUAL[name], found, taken)
     return replace(mapping, **guessed)
+
+
+def no_such_column(name: str, found: Sequence[str]) -> str:
+    """Return the sentence on a column given for a field that is none of those found."""
+    return f"no such column for {name}; {_found(found)}"
+
+
+def unseen(mapping: FieldMapping, found: Sequence[str]) -> str:
+    """Return the given fields whose columns are none of those found, as they are given; empty
+    where there are none."""
+    pairs = mapping.columns().items()
+    return " ".join(f"{name}={_shown(column)}" for name, column in pairs if column not in found)
 
 
 def _guess_text(mapping: FieldMapping, found: Sequence[str], taken: set[str], source: str) -> str:

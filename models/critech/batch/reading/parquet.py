@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 from critech.batch.reading.fields import BadRecordError, to_record
 from critech.batch.reading.limits import Limits
 from critech.batch.reading.mapping import FieldMapping, resolve
+from critech.batch.reading.plan import PlannedSource, Tell
 from critech.batch.reading.streams import StreamError, needed
 from critech.batch.records import Position, Record, Rejected
 
@@ -45,15 +46,23 @@ def columns_of(file: Any) -> list[str]:
         raise StreamError("cut_off", _DAMAGED) from None
 
 
+def look_at_columns(file: Any, source: str, mapping: FieldMapping) -> PlannedSource:
+    """Return what the schema shows. Raises InputError where there is no column for the text."""
+    found = columns_of(file)
+    return PlannedSource(source, ("parquet",), resolve(mapping, found, source), tuple(found))
+
+
 def read_parquet(
-    stream: BinaryIO, source: str, mapping: FieldMapping, limits: Limits
+    stream: BinaryIO, source: str, mapping: FieldMapping, limits: Limits, tell: Tell | None = None
 ) -> Iterator[Record | Rejected]:
     """Yield a record or rejection for each row; for a damaged row group one rejection for the rest
     of it. Raises InputError where there is no column for the text, StreamError for a file that
-    cannot be opened."""
+    cannot be opened. ``tell`` is called with what the schema shows."""
     file = open_parquet(stream)
-    fields = resolve(mapping, columns_of(file), source).columns()
-    table = _Table(file, source, fields, limits)
+    shown = look_at_columns(file, source, mapping)
+    if tell is not None:
+        tell(shown)
+    table = _Table(file, source, shown.fields(), limits)
     start = 0
     for group in range(file.metadata.num_row_groups):
         end = start + max(file.metadata.row_group(group).num_rows, 0)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from critech.batch.reading.formats import Format
 from critech.batch.reading.mapping import FieldMapping
+from critech.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -13,7 +15,8 @@ class PlannedSource:
     """One input. ``mapping`` and ``columns`` are of formats with columns: the guesses made, and
     the names found, in a folder or an archive those of the first such file. ``files`` counts what
     is read of a folder or an archive, ``skipped`` what is passed over there. ``notes`` are
-    warnings, one sentence each."""
+    warnings, one sentence each. ``unfit`` counts the files in which nothing that was looked at can
+    become a record; ``fault`` says why not in the first of them."""
 
     name: str
     formats: tuple[Format, ...]
@@ -22,6 +25,12 @@ class PlannedSource:
     files: int = 1
     skipped: int = 0
     notes: tuple[str, ...] = ()
+    unfit: int = 0
+    fault: InputError | None = None
+
+    def fields(self) -> dict[str, str]:
+        """Return the column of each field that is read."""
+        return {} if self.mapping is None else self.mapping.columns()
 
     def __str__(self) -> str:
         parts = [f"{self.name}: {'+'.join(self.formats) or 'nothing to read'}"]
@@ -40,3 +49,6 @@ class Plan:
 
     def __str__(self) -> str:
         return "\n".join(str(source) for source in self.sources)
+
+
+Tell = Callable[[PlannedSource], None]

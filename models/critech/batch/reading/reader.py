@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import BinaryIO
 
 from critech.batch.reading.delimited import read_delimited
 from critech.batch.reading.encodings import ENCODINGS
 from critech.batch.reading.formats import FORMATS, Format
-from critech.batch.reading.inputs import Input, expand
-from critech.batch.reading.inspecting import Settings, planned, told
+from critech.batch.reading.inputs import STDIN, Input, expand
+from critech.batch.reading.inspecting import Settings, planned_all, told
 from critech.batch.reading.jsonl import read_jsonl
 from critech.batch.reading.limits import DEFAULT_LIMITS, Limits
 from critech.batch.reading.mapping import FieldMapping
 from critech.batch.reading.parquet import read_parquet
 from critech.batch.reading.patent_xml import read_patents
 from critech.batch.reading.plain_text import read_text
-from critech.batch.reading.plan import Plan
+from critech.batch.reading.plan import Plan, PlannedSource, Tell
 from critech.batch.reading.sources import Source, sources
 from critech.batch.reading.streams import ZIP, StreamError, faults_named, unpacked
 from critech.batch.records import Position, Record, Rejected
@@ -37,10 +38,11 @@ def plan(
 
     Only heads are read, and nothing of standard input is used up. Raises InputError for an input
     that is not there or cannot be opened, an unknown format or encoding, a column that does not
-    exist, and a table in which no column, or more than one, can be the text.
+    exist, a table in which no column, or more than one, can be the text, and where no file has a
+    JSON object, or the text, in its first lines.
     """
     settings = _settings(mapping, limits, format, encoding)
-    return Plan(tuple(planned(each, settings) for each in expand(inputs, stdin)))
+    return planned_all(expand(inputs, stdin), settings)
 
 
 def read(
@@ -51,16 +53,23 @@ def read(
     *,
     format: Format | None = None,
     encoding: str | None = None,
+    tell: Tell | None = None,
 ) -> Iterator[Record | Rejected]:
     """Yield the records of the inputs, and a rejection for each that cannot be read.
 
     The order is fixed: inputs as given, globs and folders by name, archives as they are; source and
     record number together occur once. Memory does not grow with the inputs. A source that breaks
     off gives one rejection for the rest of it, and the next source is read. Raises InputError as
-    ``plan`` does, for standard input when its turn comes.
+    ``plan`` does, for standard input when its turn comes, but not for the inputs as a whole: then
+    all is rejected. ``tell`` is called with what standard input shows of its columns, at which the
+    plan cannot look.
     """
-    settings = _settings(mapping, limits, format, encoding)
+    settings = replace(_settings(mapping, limits, format, encoding), tell=tell or _silent)
     return _read(expand(inputs, stdin), settings)
+
+
+def _silent(_: PlannedSource) -> None:
+    """Tell nobody."""
 
 
 def _settings(
@@ -96,6 +105,7 @@ def _read_source(source: Source, settings: Settings) -> Iterator[Record | Reject
 
 def _records(raw: BinaryIO, source: Source, settings: Settings) -> Iterator[Record | Rejected]:
     mapping, limits = settings.mapping, settings.limits
+    tell = settings.tell if source.name == STDIN else None
     if source.format == "parquet":
         yield from _parquet(raw, source, settings)
         return
@@ -106,11 +116,17 @@ def _records(raw: BinaryIO, source: Source, settings: Settings) -> Iterator[Reco
         raise StreamError("not_readable", "source: a zip archive, read only from a file")
     match told(source, stream):
         case "jsonl":
-            yield from read_jsonl(stream, source.name, mapping, limits)
+            yield from read_jsonl(stream, source.name, mapping, limits, tell)
         case "csv" | "tsv" as format:
             tabs = format == "tsv"
             yield from read_delimited(
-                stream, source.name, mapping, limits, tabs=tabs, encoding=settings.encoding
+                stream,
+                source.name,
+                mapping,
+                limits,
+                tabs=tabs,
+                encoding=settings.encoding,
+                tell=tell,
             )
         case "xml":
             yield from read_patents(stream, source.name, limits, mapping.unread())
@@ -125,4 +141,5 @@ def _parquet(raw: BinaryIO, source: Source, settings: Settings) -> Iterator[Reco
         message = "source: Parquet is read from a file of its own, not packed and not piped"
         raise StreamError("not_seekable", message)
     raw.seek(0)
-    yield from read_parquet(raw, source.name, settings.mapping, settings.limits)
+    tell = settings.tell if source.name == STDIN else None
+    yield from read_parquet(raw, source.name, settings.mapping, settings.limits, tell)

@@ -86,10 +86,10 @@ def _read_before(folder: Input, relative: str) -> bool:
 
 
 def entries_of(folder: Path) -> Iterator[Entry]:
-    """Yield what is under a folder, with ``/``: links to folders and files of a folder by name, then
-    those of the folders in it. Hidden folders and what is neither file nor folder (pipes, devices)
-    are left out, links to folders are not followed: they may lead in a circle. Raises InputError
-    for a folder that cannot be listed."""
+    """Yield what is under a folder, with ``/``: links to folders and files of a folder by name,
+    then those of the folders in it. Hidden folders and what is neither file nor folder (pipes,
+    devices) are left out, links to folders are not followed: they may lead in a circle. Raises
+    InputError for a folder that cannot be listed."""
     for base, folders, files in os.walk(folder, onerror=_not_listed):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for path in (Path(base) / name for name in folders):
