@@ -63,7 +63,8 @@ def _add_reading(group: argparse._ArgumentGroup) -> None:
         default=[],
         metavar="FIELD=COLUMN",
         help="column of a field (id, title, text, claims, description, language, ipc, "
-        "filing_date), otherwise guessed; FIELD= for none; repeatable",
+        "filing_date), otherwise guessed; FIELD= for none, but not text=; repeatable. Patent XML "
+        "and plain text have no columns",
     )
     group.add_argument("--format-in", choices=get_args(Format), help="format of all inputs")
     group.add_argument("--encoding", metavar="NAME", help="encoding of all text inputs")

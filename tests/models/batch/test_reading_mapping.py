@@ -90,7 +90,9 @@ def test_pairs_are_parsed() -> None:
     assert FieldMapping.parse(["text=a=b", "id="]) == FieldMapping(text="a=b", id="")
 
 
-@pytest.mark.parametrize("pairs", [["text"], ["abstract=x"], ["text=a", "text=b"], ["=a"]])
+@pytest.mark.parametrize(
+    "pairs", [["text"], ["abstract=x"], ["text=a", "text=b"], ["=a"], ["text="]]
+)
 def test_bad_pairs_are_refused(pairs: list[str]) -> None:
     with pytest.raises(InputError, match=r"^field: "):
         FieldMapping.parse(pairs)

@@ -28,6 +28,7 @@ from critech.batch.reading import FieldMapping, Limits, plan, read
 from critech.batch.reading.archives import members
 from critech.batch.reading.formats import Format
 from critech.batch.reading.limits import DEFAULT_LIMITS
+from critech.batch.reading.streams import unpacked_head
 from critech.batch.records import Record, Rejected
 from critech.errors import InputError
 
@@ -306,6 +307,55 @@ def test_a_folder_of_links_to_folders_alone_says_so(tmp_path: Path) -> None:
         plan([str(tmp_path / "folder")])
 
 
+def test_the_plan_shows_each_mapping_of_a_folder(tmp_path: Path) -> None:
+    for name, column in (("a", "abstract"), ("b", "body"), ("c", "abstract"), ("d", "body")):
+        (tmp_path / f"{name}.csv").write_text(f"id,{column}\n1,one\n")
+    assert str(plan([str(tmp_path)])) == (
+        f"{tmp_path}: csv; files: 4 read, 0 passed over; id=id text=abstract\n"
+        f"  {tmp_path}/b.csv: csv; id=id text=body"
+    )
+
+
+def test_the_plan_shows_ten_other_mappings_and_counts_the_files_of_more(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        for number in range(14):
+            case = "".join(c.upper() if number >> i & 1 else c for i, c in enumerate("text"))
+            archive.writestr(f"{number:02}.csv", f"id,{case}\n1,one\n")
+    first, *others, last = str(plan([str(tmp_path / "x.zip")])).split("\n")
+    assert first.endswith("x.zip: csv; files: 14 read, 0 passed over; id=id text=text")
+    assert len(others) == 10
+    assert others[0].endswith("x.zip!01.csv: csv; id=id text=Text")
+    assert last == "  files with still other columns: 3"
+
+
+NO_COLUMNS = "patent XML and plain text have none, their fields are fixed"
+
+
+@pytest.mark.parametrize("given", ["folder", "folder/a.xml", "folder/b.txt", "x.zip", "-"])
+def test_a_column_named_where_no_input_has_columns_is_refused(tmp_path: Path, given: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "a.xml").write_bytes(GRANT)
+    (tmp_path / "folder" / "b.txt").write_text("a text")
+    (tmp_path / "x.zip").write_bytes(zipped(a_DOT_xml=GRANT))
+    name = "-" if given == "-" else str(tmp_path / given)
+    mapping = FieldMapping(text="description", title="")
+    with pytest.raises(InputError, match=f"^--field: names a column for text; {NO_COLUMNS}$"):
+        plan([name], mapping, stdin=piped(GRANT))
+    assert plan([name], FieldMapping(title="", claims=""), stdin=piped(GRANT)).sources
+
+
+def test_a_column_named_for_some_inputs_is_noted_at_the_others(tmp_path: Path) -> None:
+    (tmp_path / "a.xml").write_bytes(GRANT)
+    (tmp_path / "b.csv").write_text("id,body\n1,one\n")
+    (tmp_path / "c.jsonl").write_text('{"body": "one"}\n')
+    names = [f"{tmp_path}/a.xml", f"{tmp_path}/c.jsonl"]
+    note = f"--field names columns; {NO_COLUMNS}"
+    mapping = FieldMapping(text="body")
+    assert [source.notes for source in plan(names, mapping).sources] == [(note,), ()]
+    assert plan([str(tmp_path)], mapping).sources[0].notes == (note,)
+    assert ids(list(read([str(tmp_path)], mapping))) == ["US99000001B2", "1", None]
+
+
 def test_plain_text_that_cannot_be_read_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"\xff\xfe\xff")
     (tmp_path / "b.txt").write_bytes(b"x" * 2000)
@@ -409,6 +459,46 @@ def test_columns_of_standard_input_are_told_once_they_are_known(data: bytes, lin
     assert told == [line]
     assert all(isinstance(item, Record) for item in items)
     assert told == [line]
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstd])
+@pytest.mark.parametrize(
+    ("data", "line"),
+    [
+        (THREE, "-: jsonl; columns are judged, and shown, when reading starts"),
+        (LINES, "-: jsonl; columns are judged, and shown, when reading starts"),
+        (b"id,text\n1,one\n", "-: csv; columns are judged, and shown, when reading starts"),
+        (GRANT, "-: xml"),
+    ],
+)
+def test_the_format_of_standard_input_is_told_by_its_unpacked_bytes(
+    pack: Callable[[bytes], bytes], data: bytes, line: str
+) -> None:
+    stdin = piped(pack(data))
+    if pack is zstd and data is LINES:  # its first block is longer than what can be looked at
+        line = "-: format not known yet; columns are judged, and shown, when reading starts"
+    assert str(plan(["-"], stdin=stdin)) == line
+    assert all(isinstance(item, Record) for item in read(["-"], stdin=stdin))
+
+
+def test_a_part_of_a_packed_stream_is_unpacked_as_far_as_it_goes() -> None:
+    packed = gzip.compress(LINES)
+    assert LINES.startswith(unpacked_head(packed[:1000]))
+    assert len(unpacked_head(packed[:1000])) > 500
+    for head in (packed[:5], zstd(LINES)[:50], b"\x1f\x8bnothing", b""):
+        assert unpacked_head(head) == b""
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_an_archive_on_standard_input_is_refused_before_work(
+    pack: Callable[[bytes], bytes],
+) -> None:
+    with pytest.raises(InputError, match=r"^-: a zip archive cannot be read from standard input"):
+        plan(["-"], stdin=piped(pack(zipped(a_DOT_xml=GRANT))))
+
+
+def test_empty_standard_input_is_nothing_to_read() -> None:
+    assert str(plan(["-"], stdin=piped(b""))).startswith("-: nothing to read")
 
 
 def test_files_are_not_told_of_as_the_plan_shows_them(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import BinaryIO
@@ -18,12 +18,23 @@ from critech.batch.reading.mapping import FieldMapping
 from critech.batch.reading.parquet import look_at_columns, open_parquet
 from critech.batch.reading.plan import Plan, PlannedSource, Tell
 from critech.batch.reading.sources import Source, sources
-from critech.batch.reading.streams import HEAD, StreamError, faults_named, needed, unpacked
+from critech.batch.reading.streams import (
+    HEAD,
+    ZIP,
+    StreamError,
+    faults_named,
+    needed,
+    unpacked,
+    unpacked_head,
+)
 from critech.errors import InputError
 
 UNKNOWN = "unknown format; give it with --format-in"
 MAX_NOTES = 3
+MAX_OTHERS = 10
+COLUMNLESS = frozenset({"text", "xml"})
 LATER = "columns are judged, and shown, when reading starts"
+NO_COLUMNS = "patent XML and plain text have none, their fields are fixed"
 LINKED = "links to folders are not followed"
 
 
@@ -45,7 +56,23 @@ def planned_all(inputs: Sequence[Input], settings: Settings) -> Plan:
     if all(source.files == source.unfit for source in found):
         for fault in (source.fault for source in found if source.fault is not None):
             raise fault
-    return Plan(tuple(found))
+    return Plan(tuple(_with_columnless_noted(found, settings.mapping)))
+
+
+def _with_columnless_noted(
+    found: Sequence[PlannedSource], mapping: FieldMapping
+) -> Iterator[PlannedSource]:
+    """Yield the sources, with a note where columns are named and there are none. Raises InputError
+    where none of the sources has any."""
+    given = mapping.columns()
+    formats = frozenset(format for source in found for format in source.formats)
+    unknown = any(source.files and not source.formats for source in found)
+    if given and formats and formats <= COLUMNLESS and not unknown:
+        raise InputError("--field", f"names a column for {', '.join(given)}; {NO_COLUMNS}")
+    for source in found:
+        without = given and not COLUMNLESS.isdisjoint(source.formats)
+        note = f"--field names columns; {NO_COLUMNS}"
+        yield replace(source, notes=(note, *source.notes)) if without else source
 
 
 def planned(each: Input, settings: Settings) -> PlannedSource:
@@ -68,8 +95,9 @@ def planned(each: Input, settings: Settings) -> PlannedSource:
             found = PlannedSource(source.name, ("jsonl",), notes=notes, unfit=1, fault=error)
             plan = _with(plan, found)
         except StreamError as fault:  # costs this source, and is said again when it is read
+            formats = (source.format,) if source.format else ()
             notes = (f"{source.name}: {fault.message}",)
-            plan = _with(plan, PlannedSource(source.name, (), notes=notes))
+            plan = _with(plan, PlannedSource(source.name, formats, notes=notes))
     if not plan.files and not before:
         why = f"; {LINKED}" if LINKED in plan.notes else ""
         raise InputError(each.name, f"holds no file of a known format{why}")
@@ -81,14 +109,29 @@ def _few(notes: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _planned_stdin(each: Input, settings: Settings) -> PlannedSource:
+    """Return what the first bytes show, as far as they are there and can be unpacked."""
     peek = getattr(each.open(), "peek", None)
-    found = settings.format or (format_of_head(peek(HEAD)) if peek is not None else None)
-    return PlannedSource(each.name, (found,) if found else (), notes=(LATER,))
+    if peek is None:
+        return PlannedSource(
+            each.name, (settings.format,) if settings.format else (), notes=(LATER,)
+        )
+    stored = peek(HEAD)
+    head = unpacked_head(stored)
+    if head.startswith(ZIP):
+        raise InputError(
+            each.name, "a zip archive cannot be read from standard input; name its file"
+        )
+    found = settings.format or format_of_head(head)
+    notes = () if found in COLUMNLESS or not stored else (LATER,)
+    return PlannedSource(each.name, (found,) if found else (), files=int(bool(stored)), notes=notes)
 
 
 def _with(plan: PlannedSource, other: PlannedSource) -> PlannedSource:
     formats = plan.formats + tuple(each for each in other.formats if each not in plan.formats)
     first = plan.mapping is None
+    known = (plan.mapping, *(each.mapping for each in plan.others))
+    differs = not first and other.mapping is not None and other.mapping not in known
+    shown = differs and len(plan.others) < MAX_OTHERS
     return replace(
         plan,
         formats=formats,
@@ -98,6 +141,8 @@ def _with(plan: PlannedSource, other: PlannedSource) -> PlannedSource:
         notes=_few((*plan.notes, *other.notes)),
         unfit=plan.unfit + other.unfit,
         fault=plan.fault or other.fault,
+        others=plan.others + ((replace(other, notes=()),) if shown else ()),
+        unshown=plan.unshown + (differs and not shown),
     )
 
 
@@ -106,7 +151,7 @@ def _inspect(source: Source, settings: Settings) -> PlannedSource:
         raise source.fault
     if source.format == "xml":
         needed("lxml.etree", "patent XML")
-    if source.format in ("text", "xml"):
+    if source.format in COLUMNLESS:
         return PlannedSource(source.name, (source.format,))  # looked at when it is read
     with closing(faults_named(source.open)) as raw:
         return inspect_stream(raw, source, settings)

@@ -33,7 +33,7 @@ class FieldMapping:
     @classmethod
     def parse(cls, pairs: Iterable[str]) -> FieldMapping:
         """Return the mapping written as ``text=abstract`` and so on. Raises InputError for a pair
-        without ``=``, an unknown field and a field given twice."""
+        without ``=``, an unknown field, a field given twice and a text that is not read."""
         given: dict[str, str] = {}
         for pair in pairs:
             name, equals, column = pair.partition("=")
@@ -41,6 +41,8 @@ class FieldMapping:
                 raise InputError("field", f"expected FIELD=COLUMN with one of {', '.join(FIELDS)}")
             if name in given:
                 raise InputError("field", f"{name} is given twice")
+            if name == "text" and not column:
+                raise InputError("field", "text= reads none, and a record has to have a text")
             given[name] = column
         return cls(**given)
 

@@ -116,6 +116,19 @@ def unpacked(raw: BinaryIO, limits: Limits) -> io.BufferedReader:
     return io.BufferedReader(Bounded(counting), BUFFER)
 
 
+def unpacked_head(head: bytes) -> bytes:
+    """Return the first bytes of a stream, with gzip and zstd undone, as far as these stored ones
+    go; none where they do not go far enough."""
+    try:
+        if head.startswith(GZIP):
+            return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head, HEAD)
+        if head.startswith(ZSTD):
+            return _zstd(Counting(io.BytesIO(head), b"")).read(1024)
+    except (zlib.error, OSError):
+        return b""
+    return head
+
+
 def _zstd(raw: Counting) -> Readable:
     """Return the unpacked stream. pyarrow tells a cut file from a whole one, and its windows are
     at most 128 MB."""
