@@ -430,6 +430,16 @@ def test_what_gives_no_certificate_is_told(
     assert names["sample"].read_bytes() == before
 
 
+def test_a_sample_without_any_record_is_refused_as_by_batch(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sample = tmp_path / "sample.json"
+    sample.write_text('[\n  {"text": "a"},\n  {"text": "b"}\n]\n')
+    argv = ["certify-fast", str(sample), "--out", str(tmp_path / "made.json")]
+    assert main([*argv, "--bundle", str(tmp_path / "none")]) == 1
+    assert "sample.json: a JSON array; expected an object on each line" in capsys.readouterr().err
+
+
 def test_no_certificate_says_what_it_takes() -> None:
     rng = np.random.default_rng(4)
     has_any = np.arange(500)[:, None] < 12
