@@ -27,11 +27,9 @@ class NoRecordError(InputError):
 
 @dataclass(frozen=True)
 class Head:
-    """The lines that the columns are judged by. ``whole``: there are no others. ``fault``: why they
-    break off."""
+    """The lines that the columns are judged by. ``fault``: why they break off."""
 
     lines: list[Line]
-    whole: bool = False
     fault: StreamError | None = None
 
 
@@ -54,9 +52,9 @@ def _objects(head: Head, limits: Limits) -> list[list[str]]:
 
 def look(head: Head, source: str, mapping: FieldMapping, limits: Limits) -> PlannedSource:
     """Return what the first lines show. Raises NoRecordError where none of them is an object, for
-    an array over several lines, and where all lines are among them and none has the column given
-    for the text; InputError where the columns that are there are not enough; StreamError for lines
-    that break off before they are."""
+    an array over several lines, and where none has the column given for the text; InputError where
+    the columns that are there are not enough; StreamError for lines that break off before they
+    are."""
     found = columns(head, limits)
     problem = _problem(head, found, mapping, limits)
     if found is None or problem:
@@ -74,7 +72,7 @@ def _problem(head: Head, found: list[str] | None, mapping: FieldMapping, limits:
     if _opens_array(head.lines[0], limits) and len(_objects(head, limits)) == 1:
         # the last row, which has no comma behind it
         return "a JSON array; expected an object on each line"
-    if head.whole and mapping.text and mapping.text not in found:
+    if mapping.text and mapping.text not in found:
         return no_such_column("text", found)
     return ""
 
@@ -167,7 +165,7 @@ def take_head(numbered: Iterator[Line]) -> Head:
                 return Head(head)
     except StreamError as fault:
         return Head(head, fault=fault)
-    return Head(head, whole=True)
+    return Head(head)
 
 
 def parse(line: Line, limits: Limits) -> dict[str, object]:
