@@ -32,9 +32,9 @@ def settle_standard_streams() -> None:
     """Put an empty file in the place of each standard stream that was closed, and let standard
     error outlive its reader. Only for a process of our own: it exchanges ``sys.stderr``."""
     if sys.stderr is not None:
-        raw = _Unheard(sys.stderr.fileno(), "w", closefd=False)
+        file = io.BufferedWriter(_Unheard(sys.stderr.fileno(), "w", closefd=False))
         encoding = sys.stderr.encoding
-        sys.stderr = io.TextIOWrapper(raw, encoding, "backslashreplace", write_through=True)
+        sys.stderr = io.TextIOWrapper(file, encoding, "backslashreplace", line_buffering=True)
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
