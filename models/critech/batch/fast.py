@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -41,14 +41,22 @@ def first_of(classifier: Classifier, certificate: Certificate, options: RowOptio
     return partial(words_row, classifier, Words(classifier.scorer), cutoffs, wanted)
 
 
-def certificate_lines(
-    certificate: Certificate, taxonomies: tuple[str, ...] | None
-) -> Iterator[str]:
-    """Yield what the certificate says, a line for each taxonomy asked for."""
-    yield f"fast: certified on {certificate.population}"
+def certificate_facts(
+    certificate: Certificate, taxonomies: Sequence[str] | None
+) -> Iterator[tuple[str, str]]:
+    """Yield what the certificate says, name and sentence: of itself first, then of each taxonomy
+    asked for."""
+    yield "fast", f"certified on {certificate.population}"
     for entry in certificate.entries:
         if taxonomies is None or entry.taxonomy in taxonomies:
-            yield f"  {entry.taxonomy}: {_in_words(entry, certificate)}"
+            yield entry.taxonomy, _in_words(entry, certificate)
+
+
+def certificate_lines(certificate: Certificate, taxonomies: Sequence[str] | None) -> Iterator[str]:
+    """Yield the facts of a certificate as lines, those of taxonomies set in."""
+    first, *entries = certificate_facts(certificate, taxonomies)
+    yield ": ".join(first)
+    yield from (f"  {name}: {sentence}" for name, sentence in entries)
 
 
 def _in_words(entry: Entry, certificate: Certificate) -> str:

@@ -23,7 +23,7 @@ from critech.batch.errors import (
     TooManyErrorsError,
     WorkerError,
 )
-from critech.batch.fast import certificate_lines, first_of, load_certificate
+from critech.batch.fast import certificate_facts, certificate_lines, first_of, load_certificate
 from critech.batch.formats import Layout, format_of, output_format
 from critech.batch.progress import Progress, duration, progress_for
 from critech.batch.reading import FieldMapping, Plan, plan, read
@@ -84,9 +84,8 @@ def _classify(args: argparse.Namespace, planned: Plan, classifier: Classifier) -
     options = _options(args, args.layout)
     check_options(classifier, options)
     fast = None if args.fast is None else load_certificate(classifier, args.fast, options)
-    certified = [] if fast is None else list(certificate_lines(fast, options.taxonomies))
-    for line in [] if args.quiet else certified:
-        print(line, file=sys.stderr)
+    if fast is not None and not args.quiet:
+        print(*certificate_lines(fast, options.taxonomies), sep="\n", file=sys.stderr)
     settings = _settings(args, planned, options, classifier)
     settings["fast"] = None if fast is None else fast.digest
     job = _job(args, settings, classifier)
@@ -104,7 +103,7 @@ def _classify(args: argparse.Namespace, planned: Plan, classifier: Classifier) -
     if stop.signal is not None and not complete:
         message = f"stopped after {one.tally.records} records; {GO_ON}"
         return _fail(message, EXIT_SIGNAL + stop.signal)
-    _tell(args, one, progress, titles_of(classifier.bundle.taxonomies), certified)
+    _tell(args, one, progress, titles_of(classifier.bundle.taxonomies), fast)
     return EXIT_REJECTED if one.tally.n_rejected else EXIT_DONE
 
 
@@ -183,12 +182,13 @@ def _tell(
     one: Run,
     progress: Progress,
     titles: Titles,
-    certified: Sequence[str],
+    fast: Certificate | None,
 ) -> None:
     """Print the summary and write the report, with what the certificate says in both."""
     seconds = progress.rate.elapsed()
     done_now = one.tally.records - progress.rate.before
     if not args.quiet:
+        certified = () if fast is None else certificate_lines(fast, args.taxonomy)
         lines = [summary(one.tally, titles, seconds, done_now), *certified]
         lines.append(f"written: {args.output}")
         if one.tally.n_rejected:
@@ -200,7 +200,7 @@ def _tell(
         facts = [
             ("output", str(args.output)),
             ("this run", f"{done_now} records in {duration(seconds)}"),
-            *((line.partition(": ")[0].strip(), line.partition(": ")[2]) for line in certified),
+            *(() if fast is None else certificate_facts(fast, args.taxonomy)),
         ]
         page = html_report(one.tally, titles, one.job.settings, facts)
         with Disk().create(args.report) as file:

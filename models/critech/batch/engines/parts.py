@@ -14,7 +14,6 @@ import uuid
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -149,15 +148,11 @@ class Parts:
     def _named(self, folder: str, begin: str = "") -> list[str]:
         """Return the Parquet files right below a folder, none where there is no such folder. No
         glob is asked, to which a bracket in the folder's name would mean something."""
-        with suppress(FileNotFoundError):
+        try:
             found = [str(path) for path in self._fs.ls(folder, detail=False)]
-            names = {path: path.rpartition("/")[2] for path in found}
-            return [
-                path
-                for path, name in names.items()
-                if name.startswith(begin) and name.endswith(".parquet") and name[0] != "."
-            ]
-        return []
+        except FileNotFoundError:
+            return []
+        return [path for path in found if _is_table(path.rpartition("/")[2], begin)]
 
     def _open(self, path: str) -> pa.BufferReader:
         return arrow().BufferReader(self._fs.cat_file(path))
@@ -188,6 +183,11 @@ class Parts:
 def paths_in(out: str) -> list[str]:
     """Return the path of a file of each kind that a run writes to an output folder."""
     return [f"{out}/{name}" for name in (JOB, "part-0.parquet", f"{REJECTED}/part-0.parquet")]
+
+
+def _is_table(name: str, begin: str) -> bool:
+    """Return whether a file's name is that of a table that readers do not pass over."""
+    return name.startswith(begin) and name.endswith(".parquet") and not name.startswith(".")
 
 
 def _places(table: pa.Table) -> list[Place]:
