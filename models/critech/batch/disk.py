@@ -8,6 +8,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,6 +17,14 @@ from critech.syncing import sync_folder
 
 PART = ".part"
 _BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What a file is known again by: SHA-256 in hex, and bytes."""
+
+    digest: str
+    length: int
 
 
 class Disk:
@@ -76,16 +85,23 @@ class Disk:
 
 def file_digest(path: Path) -> str | None:
     """Return the SHA-256 of a file in hex, None when it is not there. Raise StorageError."""
-    digest = hashlib.sha256()
+    facts = file_facts(path)
+    return None if facts is None else facts.digest
+
+
+def file_facts(path: Path) -> FileFacts | None:
+    """Return what a file is known again by, None when it is not there. Raise StorageError."""
+    digest, length = hashlib.sha256(), 0
     try:
         with _told(path), path.open("rb") as file:
             while block := file.read(_BLOCK):
                 digest.update(block)
+                length += len(block)
     except StorageError:
         if not path.exists():
             return None
         raise
-    return digest.hexdigest()
+    return FileFacts(digest.hexdigest(), length)
 
 
 @contextmanager

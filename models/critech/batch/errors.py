@@ -38,6 +38,18 @@ class ChangedRunError(BatchError):
         )
 
 
+class LostQuarantineError(BatchError):
+    """The list of rejected records is not what a finished run has written, and the input does not
+    tell all of it; the output is in its place."""
+
+    def __init__(self, quarantine: Path, what: str) -> None:
+        super().__init__(
+            f"{quarantine} {what} since the run was finished, and holds records that failed, which "
+            "the input does not tell; put it back as it was, or begin anew with --restart"
+        )
+        self.quarantine = quarantine
+
+
 class TooManyErrorsError(BatchError):
     """More records were rejected than the limit allows; ``quarantine`` lists them."""
 

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from critech.batch.disk import Disk
+from critech.batch.disk import Disk, FileFacts
 from critech.batch.errors import ChangedRunError
 
 FORMAT = 1
@@ -40,8 +40,9 @@ class ShardEntry:
 
 class JournalFile:
     """The file of a journal. ``settings`` is None when there is none; ``n_shards`` are finished
-    and cover ``items`` of the input; ``finished`` is the digest of the whole output. Of the shards
-    no more than this is held in memory."""
+    and cover ``items`` of the input; ``finished`` is the digest of the whole output, and
+    ``quarantine`` what the list of rejected records is known by: None when none was written, and in
+    journals from before that was kept. Of the shards no more than this is held in memory."""
 
     def __init__(self, path: Path, disk: Disk) -> None:
         self.path = path
@@ -50,6 +51,7 @@ class JournalFile:
         self.n_shards = 0
         self.items = 0
         self.finished: str | None = None
+        self.quarantine: FileFacts | None = None
         for line in self._lines():
             self._take(line)
 
@@ -61,12 +63,15 @@ class JournalFile:
         elif "shard" in line:
             self.n_shards, self.items = self.n_shards + 1, line["shard"]["end"]
         self.finished = line.get("finished")
+        facts = line.get("quarantine")
+        self.quarantine = None if facts is None else FileFacts(**facts)
 
     def begin(self, settings: Mapping[str, Any]) -> None:
         """Begin the journal of a new run, in the place of what is there."""
         with self._disk.create(self.path) as file:
             file.write(_line({"run": {"format": FORMAT, "settings": settings}}))
-        self.settings, self.n_shards, self.items, self.finished = settings, 0, 0, None
+        self.settings, self.n_shards, self.items = settings, 0, 0
+        self.finished = self.quarantine = None
 
     def check_settings(self, settings: Mapping[str, Any]) -> None:
         """Raise ChangedRunError, naming them, when settings differ from those of the run."""
@@ -85,9 +90,10 @@ class JournalFile:
         """Append a finished shard."""
         self._append({"shard": asdict(shard)})
 
-    def finish(self, digest: str) -> None:
-        """Append that the output is in its place."""
-        self._append({"finished": digest})
+    def finish(self, digest: str, quarantine: FileFacts | None) -> None:
+        """Append that the output is in its place, and the quarantine, if there is one."""
+        facts = None if quarantine is None else asdict(quarantine)
+        self._append({"finished": digest, "quarantine": facts})
 
     def cut(self, n_shards: int) -> None:
         """Go back to the first shards, all at once; what a crash tore is gone, too."""
@@ -95,7 +101,7 @@ class JournalFile:
         if self.path.stat().st_size != end:
             with self.path.open("rb") as old, self._disk.create(self.path) as file:
                 file.write(old.read(end))
-        self.n_shards, self.items, self.finished = 0, 0, None
+        self.n_shards, self.items, self.finished, self.quarantine = 0, 0, None, None
         for line in self._lines():
             self._take(line)
 

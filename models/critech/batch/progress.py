@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import TextIO
 
@@ -78,6 +79,10 @@ class Progress(Watcher):
             self.say(f"an earlier run did all {tally.records} records: nothing is left to do")
         elif tally.records:
             self.say(f"going on after {tally.records} records of an earlier run")
+
+    def made_anew(self, quarantine: Path, what: str) -> None:
+        """Tell that the quarantine is made anew."""
+        self.say(f"{quarantine} {what} since the run was finished: made anew from the input")
 
     def counted(self, tally: Tally) -> None:
         """Show the counts, from time to time."""

@@ -133,8 +133,8 @@ def classify_each(
 def _row_or_rejected(
     classifier: Classifier, record: Record, options: RowOptions, first: First | None
 ) -> Row | Rejected:
-    if not is_readable(record.text):
-        return _rejected(record, "no_text", "text: is empty: no letter, no digit")
+    if (empty := no_text(record)) is not None:
+        return empty
     try:
         if first is not None and (row := first(record)) is not None:
             return row
@@ -143,6 +143,13 @@ def _row_or_rejected(
         raise
     except Exception as error:  # one record must cost one record; its words stay out of the reason
         return _rejected(record, "failed", f"cannot be classified ({type(error).__name__})")
+
+
+def no_text(record: Record) -> Rejected | None:
+    """Return that a record is rejected for its text alone, None where there is one to classify."""
+    if is_readable(record.text):
+        return None
+    return _rejected(record, "no_text", "text: is empty: no letter, no digit")
 
 
 def _rejected(record: Record, reason: str, message: str) -> Rejected:

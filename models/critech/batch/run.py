@@ -17,11 +17,12 @@ from typing import Any
 
 from critech.batch.budget import Budget
 from critech.batch.digests import InputDigest
-from critech.batch.disk import Disk, file_digest
-from critech.batch.errors import ChangedRunError, TooManyErrorsError
+from critech.batch.disk import Disk, file_digest, file_facts
+from critech.batch.errors import ChangedRunError, LostQuarantineError, TooManyErrorsError
 from critech.batch.formats import OutputFormat
 from critech.batch.journal import JournalFile
 from critech.batch.pipeline import Pipeline
+from critech.batch.quarantine import FromInput, what_happened_to
 from critech.batch.records import Record, Rejected
 from critech.batch.shard import Shard
 from critech.batch.tally import Tally
@@ -71,24 +72,47 @@ class Run:
         is in its place: False when the run was stopped before. ``tally`` is then what it holds,
         the part of earlier runs included.
 
-        Raise ChangedRunError, StorageError, TooManyErrorsError and WorkerError; what was finished
-        until then is kept in every case.
+        Raise ChangedRunError, LostQuarantineError, StorageError, TooManyErrorsError and
+        WorkerError; what was finished until then is kept in every case.
         """
         with self._work.held() as journal:
             self._prepare(journal)
             rest = iter(items)
+            if journal.finished is not None:
+                self._look_again(journal, rest)
+                return True
             self._check_input(journal, rest)
-            self._watcher.begun(self.tally, journal.finished is not None)
-            if journal.finished is None:
-                self._check_errors(journal)
-                self._classify(journal, rest)
-                if self._stopped():
-                    return False
-                self._put_in_place(journal)
-            elif next(rest, None) is not None:
-                raise ChangedRunError("the input has grown since the run was finished")
+            self._watcher.begun(self.tally, finished=False)
+            self._check_errors(journal)
+            self._classify(journal, rest)
+            if self._stopped():
+                return False
+            self._put_in_place(journal)
             self._work.clear()
             return True
+
+    def _look_again(self, journal: JournalFile, items: Iterator[Record | Rejected]) -> None:
+        """Check the input of a finished run, and make its quarantine anew where that is not as it
+        was written."""
+        what = what_happened_to(self.job.quarantine, journal.quarantine)
+        if what is None:
+            self._check_whole_input(journal, items)
+        else:
+            self._make_quarantine_anew(journal, items, what)
+        self._watcher.begun(self.tally, finished=True)
+        self._work.clear()
+
+    def _make_quarantine_anew(
+        self, journal: JournalFile, items: Iterator[Record | Rejected], what: str
+    ) -> None:
+        self._work.tidy(journal.n_shards)
+        anew = FromInput(self._work, self._disk)
+        self._check_whole_input(journal, items, anew)
+        if not anew.complete:
+            self._work.clear()
+            raise LostQuarantineError(self.job.quarantine, what)
+        self._write_quarantine(journal)
+        self._watcher.made_anew(self.job.quarantine, what)
 
     def _prepare(self, journal: JournalFile) -> None:
         """Make the journal, and the disk as it says."""
@@ -110,12 +134,30 @@ class Run:
             raise ChangedRunError(f"{self.job.out} was changed since the run was finished")
         return found is not None
 
-    def _check_input(self, journal: JournalFile, items: Iterator[Record | Rejected]) -> None:
-        """Take the items of finished shards, which must be those that they were made from."""
+    def _check_whole_input(
+        self,
+        journal: JournalFile,
+        items: Iterator[Record | Rejected],
+        anew: FromInput | None = None,
+    ) -> None:
+        self._check_input(journal, items, anew)
+        if next(items, None) is not None:
+            raise ChangedRunError("the input has grown since the run was finished")
+
+    def _check_input(
+        self,
+        journal: JournalFile,
+        items: Iterator[Record | Rejected],
+        anew: FromInput | None = None,
+    ) -> None:
+        """Take the items of finished shards, which must be those that they were made from.
+        ``anew`` is given them, too."""
         for entry in journal.shards():
             digest = InputDigest()
             for item in islice(items, entry.end - entry.start):
                 digest.add(item)
+                if anew is not None:
+                    anew.add(item)
             if digest.hex() != entry.input_digest:
                 raise ChangedRunError(
                     f"the input is not what it was: items {entry.start} to {entry.end - 1}, "
@@ -123,6 +165,8 @@ class Run:
                 )
             self.tally.merge(Tally.from_dict(entry.tally))
             self._watcher.skipped(entry.end)
+            if anew is not None:
+                anew.save(entry)
 
     def _classify(self, journal: JournalFile, items: Iterator[Record | Rejected]) -> None:
         shard = self._next_shard(journal)
@@ -156,7 +200,9 @@ class Run:
         with self._disk.create(self.job.out, self._work.staging) as out:
             self.job.form.assemble(shards, out)
         self._write_quarantine(journal)
-        journal.finish(file_digest(self.job.out) or "")
+        kept = self.tally.n_rejected or self.job.keep_quarantine
+        quarantine = file_facts(self.job.quarantine) if kept else None
+        journal.finish(file_digest(self.job.out) or "", quarantine)
 
     def _write_quarantine(self, journal: JournalFile) -> None:
         """Write what the shards' records were rejected for, or take away what an earlier run that

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from critech.batch.budget import Budget
@@ -11,8 +10,8 @@ from critech.batch.disk import Disk, file_digest
 from critech.batch.formats import OutputFormat
 from critech.batch.journal import ShardEntry
 from critech.batch.pipeline import Outcome
+from critech.batch.quarantine import quarantine_line
 from critech.batch.records import Rejected
-from critech.batch.rows import plain
 from critech.batch.tally import Tally
 from critech.batch.work import WorkFolder
 
@@ -62,16 +61,3 @@ class Shard:
             input_digest=self._digest.hex(),
             tally=self.tally.as_dict(),
         )
-
-
-def quarantine_line(rejected: Rejected) -> bytes:
-    """Return the line of a rejected record: position, id, reason, message, no text."""
-    data = {
-        "source": plain(rejected.position.source),
-        "record": rejected.position.record,
-        "line": rejected.position.line,
-        "id": plain(rejected.id),
-        "reason": rejected.reason,
-        "message": rejected.message,
-    }
-    return json.dumps(data, ensure_ascii=False).encode("utf-8", "replace") + b"\n"

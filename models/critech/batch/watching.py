@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from critech.batch.tally import Tally
 
 
@@ -16,6 +18,10 @@ class Watcher:
 
     def begun(self, tally: Tally, finished: bool) -> None:
         """Work begins; ``tally`` is what earlier runs have done."""
+
+    def made_anew(self, quarantine: Path, what: str) -> None:
+        """The quarantine of a finished run was not as it had been written (``what`` says how), and
+        is so again."""
 
     def counted(self, tally: Tally) -> None:
         """One more item is done; ``tally`` counts it."""

@@ -20,7 +20,8 @@ SHARD_ROWS = 1000
 MEMORY_MB = 256
 _EPILOG = """exit codes:
   0    done
-  1    input or options cannot be used, or are not those of the run to go on with
+  1    input or options cannot be used, or are not those of the run to go on with; or output or
+       quarantine of a finished run are not what it has written, and are not made anew
   2    usage
   3    bundle broken
   4    done, and records were rejected: they are in the quarantine file

@@ -6,12 +6,17 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from critech import Classifier, Document
+from critech.batch.disk import Disk
+from critech.batch.journal import JournalFile
+from critech.batch.records import Record
+from critech.batch.rows import Row, RowOptions, classify_records
 from critech.classifier import Options
 from critech.cli import main
 
@@ -221,7 +226,7 @@ def test_too_many_errors_and_on_with_a_higher_limit(
     assert main([*command, "--restart", "--top-k", "1"]) == 4
 
 
-def test_a_quarantine_that_is_gone_is_told(
+def test_a_quarantine_that_is_gone_or_changed_is_made_anew_and_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given, out = written(tmp_path / "in.jsonl", tail="not json\n"), tmp_path / "out.jsonl"
@@ -229,7 +234,53 @@ def test_a_quarantine_that_is_gone_is_told(
     quarantine = tmp_path / "out.jsonl.quarantine.jsonl"
     assert main(command) == 4
     assert capsys.readouterr().err.endswith(f"rejected: {quarantine}\n")
+    whole = quarantine.read_bytes()
     quarantine.unlink()
+    assert main(command) == 4
+    err = capsys.readouterr().err
+    assert f"{quarantine} is gone since the run was finished: made anew from the input\n" in err
+    assert err.endswith(f"rejected: {quarantine}\n")
+    assert quarantine.read_bytes() == whole
+    quarantine.write_bytes(whole[:-5])
+    assert main(command) == 4
+    assert f"{quarantine} was changed since the run was finished: made" in capsys.readouterr().err
+    assert quarantine.read_bytes() == whole
+
+
+def test_a_quarantine_that_cannot_be_made_anew_exits_with_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(classifier: Classifier, records: Sequence[Record], options: RowOptions) -> list[Row]:
+        if records[0].id == "B-2":
+            raise ValueError("words of the record")
+        return classify_records(classifier, records, options)
+
+    monkeypatch.setattr("critech.batch.rows.classify_records", fails)
+    given, out = written(tmp_path / "in.jsonl"), tmp_path / "out.jsonl"
+    command = ["batch", given, "-o", str(out), "--threads", "2", "--quiet"]
+    quarantine = tmp_path / "out.jsonl.quarantine.jsonl"
+    assert main(command) == 4
+    quarantine.unlink()
+    capsys.readouterr()
+    assert main(command) == 1
+    err = capsys.readouterr().err
+    assert err.startswith(f"critech: {quarantine} is gone since the run was finished, and holds")
+    assert err.endswith("or begin anew with --restart\n")
+    assert main([*command, "--restart"]) == 4
+    assert len(rows_of(quarantine)) == 1
+
+
+def test_a_quarantine_that_an_older_receipt_does_not_know_is_told_to_be_gone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given, out = written(tmp_path / "in.jsonl", tail="not json\n"), tmp_path / "out.jsonl"
+    command = ["batch", given, "-o", str(out), "--threads", "2"]
+    assert main(command) == 4
+    (tmp_path / "out.jsonl.quarantine.jsonl").unlink()
+    journal = JournalFile(tmp_path / "out.jsonl.critech" / "journal.jsonl", Disk())
+    finished = journal.finished or ""
+    journal.cut(journal.n_shards)
+    journal.finish(finished, None)
     assert main(command) == 4
     assert "which is gone; --restart makes it again" in capsys.readouterr().err
 

@@ -62,6 +62,23 @@ def test_death_at_every_step(power: bool, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("power", [False, True], ids=["kill", "power"])
+def test_death_while_a_quarantine_is_made_anew(power: bool, tmp_path: Path) -> None:
+    name, layout = OUTPUTS[0]
+    folder = tmp_path / "whole"
+    expected, _ = undisturbed(folder, name, layout)
+    quarantine = folder / f"out.{name}.quarantine.jsonl"
+    for room in range(FOREVER):
+        quarantine.unlink()
+        chance = random.Random(room)
+        died = dies(folder, name, layout, DyingDisk(room, chance, power))
+        assert not dies(folder, name, layout, DyingDisk(FOREVER, chance))
+        assert outputs(folder) == expected, f"after a death at step {room}"
+        if not died:
+            break
+    assert room > 40
+
+
+@pytest.mark.parametrize("power", [False, True], ids=["kill", "power"])
 @pytest.mark.parametrize(("name", "layout"), OUTPUTS)
 def test_death_after_death(name: FormatName, layout: Layout, power: bool, tmp_path: Path) -> None:
     expected, steps = undisturbed(tmp_path / "whole", name, layout)

@@ -3,10 +3,12 @@ from pathlib import Path
 
 import pytest
 
-from critech.batch.disk import Disk
+from critech.batch.disk import Disk, FileFacts
 from critech.batch.errors import ChangedRunError
 from critech.batch.journal import JournalFile, ShardEntry
 from critech.batch.tally import Tally
+
+SUM_OF_FINISHED = b"2852269bb8ede80f"
 
 
 def entry(number: int) -> ShardEntry:
@@ -24,10 +26,10 @@ def journal(path: Path, n_shards: int) -> JournalFile:
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     written = journal(tmp_path, 3)
-    written.finish("whole")
+    written.finish("whole", FileFacts("list", 7))
     read = JournalFile(written.path, Disk())
     assert (read.settings, read.n_shards, read.items) == ({"bundle": "b"}, 3, 15)
-    assert read.finished == "whole"
+    assert (read.finished, read.quarantine) == ("whole", FileFacts("list", 7))
     assert list(read.shards()) == [entry(number) for number in range(3)]
 
 
@@ -57,10 +59,22 @@ def test_a_changed_line_ends_the_journal(tmp_path: Path) -> None:
 
 def test_a_cut_takes_the_end_away(tmp_path: Path) -> None:
     file = journal(tmp_path, 3)
-    file.finish("whole")
+    file.finish("whole", FileFacts("list", 7))
     file.cut(2)
-    assert (file.n_shards, file.items, file.finished) == (2, 10, None)
+    assert (file.n_shards, file.items, file.finished, file.quarantine) == (2, 10, None, None)
     assert JournalFile(file.path, Disk()).n_shards == 2
+
+
+def test_a_quarantine_is_not_known_where_none_is_or_the_journal_is_older(tmp_path: Path) -> None:
+    file = journal(tmp_path, 1)
+    file.finish("whole", None)
+    without = JournalFile(file.path, Disk())
+    assert (without.finished, without.quarantine) == ("whole", None)
+    file.cut(1)
+    with file.path.open("ab") as out:
+        out.write(b'{"finished":"whole","sum":"%s"}\n' % SUM_OF_FINISHED)
+    older = JournalFile(file.path, Disk())
+    assert (older.finished, older.quarantine) == ("whole", None)
 
 
 def test_changed_settings_are_named(tmp_path: Path) -> None:

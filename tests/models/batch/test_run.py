@@ -1,4 +1,5 @@
 import errno
+import hashlib
 import json
 import os
 import re
@@ -247,8 +248,11 @@ def test_a_full_disk_is_told_and_gone_on_from(name: str, tmp_path: Path) -> None
     assert (whole / out).read_bytes() == (parts / out).read_bytes()
 
 
-def test_the_journal_names_the_bundle(tmp_path: Path) -> None:
+def test_the_journal_names_the_bundle_and_knows_the_quarantine(tmp_path: Path) -> None:
     run(job(tmp_path), items())
     lines = rows_of(tmp_path / "out.jsonl.critech" / "journal.jsonl")
     assert lines[0]["run"]["settings"]["bundle"] == DIGEST  # type: ignore[index]
     assert "finished" in lines[-1]
+    data = (tmp_path / "out.jsonl.quarantine.jsonl").read_bytes()
+    known = {"digest": hashlib.sha256(data).hexdigest(), "length": len(data)}
+    assert lines[-1]["quarantine"] == known
