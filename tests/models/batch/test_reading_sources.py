@@ -515,6 +515,44 @@ def test_standard_input_without_any_object_is_refused() -> None:
         list(read(["-"], FieldMapping(text="body"), stdin=piped(THREE)))
 
 
+NO_OBJECT = b'{\n"id": 1,\n"text": "a"\n}'
+
+
+@pytest.mark.parametrize("tells", [False, True])
+def test_standard_input_is_judged_whether_anybody_is_told_or_not(tells: bool) -> None:
+    told: list[str] = []
+    tell = (lambda found: told.append(str(found))) if tells else None
+    for data, mapping in ((NO_OBJECT, None), (THREE, FieldMapping(text="body"))):
+        with pytest.raises(InputError):
+            list(read(["-"], mapping, stdin=piped(data), format="jsonl", tell=tell))
+        found = list(
+            read(["-"], mapping, stdin=piped(data), format="jsonl", tell=tell, judge_stdin=False)
+        )
+        assert len(found) == (4 if mapping is None else 3)
+        assert all(isinstance(item, Rejected) for item in found)
+    assert told == []
+    assert len(ids(list(read(["-"], stdin=piped(THREE), tell=tell, judge_stdin=False)))) == 3
+    assert told == (["-: jsonl; id=id text=text"] if tells else [])
+
+
+def test_standard_input_that_breaks_off_before_its_columns_is_not_judged_unless_asked(
+    tmp_path: Path,
+) -> None:
+    path = broken(tmp_path / "a.jsonl.gz", [b'{"other": "%s"}\n' % (b"x" * 40_000)])
+    told: list[str] = []
+    for judge in (False, True):
+        stdin = piped(path.read_bytes())
+        *_, fault = read(
+            ["-"],
+            stdin=stdin,
+            format="jsonl",
+            tell=lambda found: told.append(str(found)),
+            judge_stdin=judge,
+        )
+        assert getattr(fault, "reason", "") == "cut_off"
+    assert told == []
+
+
 def test_urls_are_read_through_fsspec() -> None:
     store = fsspec.filesystem("memory")
     store.pipe_file("/dump/b.jsonl", THREE)

@@ -40,13 +40,15 @@ LINKED = "links to folders are not followed"
 
 @dataclass(frozen=True)
 class Settings:
-    """How sources are read: the same for all of them. ``tell``: see ``read``."""
+    """How sources are read: the same for all of them. ``tell`` and ``judge_stdin``: see
+    ``read``."""
 
     mapping: FieldMapping
     limits: Limits
     format: Format | None = None
     encoding: str | None = None
     tell: Tell | None = None
+    judge_stdin: bool = True
 
 
 def planned_all(inputs: Sequence[Input], settings: Settings) -> Plan:

@@ -91,15 +91,24 @@ def _opens_array(line: Line, limits: Limits) -> bool:
 
 
 def read_jsonl(
-    stream: BinaryIO, source: str, mapping: FieldMapping, limits: Limits, tell: Tell | None = None
+    stream: BinaryIO,
+    source: str,
+    mapping: FieldMapping,
+    limits: Limits,
+    tell: Tell | None = None,
+    *,
+    judge: bool = False,
 ) -> Iterator[Record | Rejected]:
     """Yield one record or rejection for each line that is not blank. Raises InputError where the
-    first objects have no column for the text, StreamError where the stream breaks off. ``tell`` is
-    called with what the first lines show, and NoRecordError raised, where nobody could look."""
+    first objects have no column for the text, StreamError where the stream breaks off, and with
+    ``judge``, for what nobody has looked at before, NoRecordError as ``look`` does. ``tell`` is
+    called with what the first lines show, if they show anything."""
     numbered = lines(stream, limits.record_bytes)
     head = take_head(numbered)
-    if tell is not None and head.lines:
-        tell(look(head, source, mapping, limits))
+    if head.lines and (judge or tell is not None):
+        shown = _looked_at(head, source, mapping, limits, judge=judge)
+        if tell is not None and shown is not None:
+            tell(shown)
     start = 0
     while head.lines and (found := columns(head, limits)) is None:
         yield from _records(head.lines, start, {}, source, limits)
@@ -112,6 +121,19 @@ def read_jsonl(
         yield from _records(chain(head.lines, numbered), start, fields, source, limits)
     if head.fault is not None:
         raise head.fault
+
+
+def _looked_at(
+    head: Head, source: str, mapping: FieldMapping, limits: Limits, *, judge: bool
+) -> PlannedSource | None:
+    """Return what the first lines show. Where none of them can become a record, raises as ``look``
+    does with ``judge``, and returns None without."""
+    try:
+        return look(head, source, mapping, limits)
+    except (NoRecordError, StreamError):
+        if judge:
+            raise
+        return None
 
 
 def _fields(

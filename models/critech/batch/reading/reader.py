@@ -18,7 +18,7 @@ from critech.batch.reading.mapping import FieldMapping
 from critech.batch.reading.parquet import read_parquet
 from critech.batch.reading.patent_xml import read_patents
 from critech.batch.reading.plain_text import read_text
-from critech.batch.reading.plan import Plan, PlannedSource, Tell
+from critech.batch.reading.plan import Plan, Tell
 from critech.batch.reading.sources import Source, sources
 from critech.batch.reading.streams import ZIP, StreamError, faults_named, unpacked
 from critech.batch.records import Position, Record, Rejected
@@ -54,6 +54,7 @@ def read(
     format: Format | None = None,
     encoding: str | None = None,
     tell: Tell | None = None,
+    judge_stdin: bool = True,
 ) -> Iterator[Record | Rejected]:
     """Yield the records of the inputs, and a rejection for each that cannot be read.
 
@@ -62,14 +63,11 @@ def read(
     off gives one rejection for the rest of it, and the next source is read. Raises InputError as
     ``plan`` does, for standard input when its turn comes, but not for the inputs as a whole: then
     all is rejected. ``tell`` is called with what standard input shows of its columns, at which the
-    plan cannot look.
+    plan cannot look. With ``judge_stdin`` first lines of standard input of which none can become a
+    record are an error, as ``plan`` has it for a file; without it they are rejected one by one.
     """
-    settings = replace(_settings(mapping, limits, format, encoding), tell=tell or _silent)
-    return _read(expand(inputs, stdin), settings)
-
-
-def _silent(_: PlannedSource) -> None:
-    """Tell nobody."""
+    settings = _settings(mapping, limits, format, encoding)
+    return _read(expand(inputs, stdin), replace(settings, tell=tell, judge_stdin=judge_stdin))
 
 
 def _settings(
@@ -105,7 +103,8 @@ def _read_source(source: Source, settings: Settings) -> Iterator[Record | Reject
 
 def _records(raw: BinaryIO, source: Source, settings: Settings) -> Iterator[Record | Rejected]:
     mapping, limits = settings.mapping, settings.limits
-    tell = settings.tell if source.name == STDIN else None
+    is_stdin = source.name == STDIN
+    tell = settings.tell if is_stdin else None
     if source.format == "parquet":
         yield from _parquet(raw, source, settings)
         return
@@ -116,7 +115,8 @@ def _records(raw: BinaryIO, source: Source, settings: Settings) -> Iterator[Reco
         raise StreamError("not_readable", "source: a zip archive, read only from a file")
     match told(source, stream):
         case "jsonl":
-            yield from read_jsonl(stream, source.name, mapping, limits, tell)
+            judge = is_stdin and settings.judge_stdin
+            yield from read_jsonl(stream, source.name, mapping, limits, tell, judge=judge)
         case "csv" | "tsv" as format:
             tabs = format == "tsv"
             yield from read_delimited(
