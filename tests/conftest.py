@@ -79,11 +79,13 @@ def tiny_records() -> list[Any]:
 def train_tiny(tiny_base: Path, tiny_records: list[Any]) -> Callable[[Path], None]:
     """Make a bundle in a folder by a whole training run on 160 texts of the corpus."""
     from critech_training.finetune import FinetuneConfig
+    from critech_training.teacher import SMALL
     from critech_training.train import TrainConfig, train
 
     config = TrainConfig(
         name="tiny",
         base=str(tiny_base),
+        teacher=SMALL,
         finetune=FinetuneConfig(epochs=1, n_frozen_layers=1, max_tokens=64),
     )
 

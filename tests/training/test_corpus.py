@@ -147,15 +147,6 @@ def test_plain_negatives_spread_over_all_ipc_sections(corpus: list[Record]) -> N
     assert min(found.values()) >= 90
 
 
-def test_labels_to_settle_are_those_held_today(corpus: list[Record]) -> None:
-    path = default_corpus_dir().with_name("labels_to_settle.tsv")
-    rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()[1:]]
-    by_id = {record.id: record for record in corpus}
-    assert len(rows) == 56
-    for id_, label, held, read in rows:
-        assert by_id[id_].labels.get(label, 0) == int(held) != int(read), id_
-
-
 def test_pairs_have_the_same_labels_and_stay_together(corpus: list[Record]) -> None:
     by_id = {record.id: record for record in corpus}
     pairs = [(by_id[record.pair_of], record) for record in corpus if record.pair_of]

@@ -441,6 +441,7 @@ def test_options_that_would_lose_something_are_refused(
         (["--extra", "F"], "--extra needs --out"),
         (["--extra", "F", "--out", "o", "--encoder", "e"], "--encoder does not go with --extra"),
         (["--extra", "F", "--out", "o", "--epochs", "2"], "--epochs does not go with --extra"),
+        (["--extra", "F", "--out", "o", "--teacher", "t"], "--teacher does not go with --extra"),
         (["--out", "o", "--cache", "c"], "--cache goes with --extra only"),
         (["--out", "o", "--keep-rejected", "c"], "--keep-rejected goes with --extra only"),
     ],

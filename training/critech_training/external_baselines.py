@@ -2,7 +2,7 @@
 
 SetFit (``pip install setfit``) is trained as its paper has it, but for at most ``SETFIT_STEPS``
 steps: a few examples of each label, pairs drawn from them, a sentence encoder tuned to tell the
-pairs apart, one logistic regression a label. The encoder is the English teacher's
+pairs apart, one logistic regression a label. The encoder is the smaller English teacher
 (``teacher.py``), so Japanese texts are beyond it.
 
 Annif (``pip install annif``, in an environment of its own since it pins older versions) is run as a
@@ -37,7 +37,7 @@ from critech_training.annif_projects import (
     write_projects,
 )
 from critech_training.corpus import POSITIVE, Record, strengths
-from critech_training.teacher import teacher_path
+from critech_training.teacher import SMALL, teacher_folder
 
 FloatArray = npt.NDArray[np.float32]
 Texts = Sequence[str]
@@ -64,9 +64,10 @@ def setfit(
     order = label_order(taxonomies)
     texts, y = _few_of_each(fit_part, order)
     used = np.flatnonzero(y.any(axis=0))
-    model: Any = SetFitModel.from_pretrained(
-        str(teacher_path()), multi_target_strategy="one-vs-rest", device="cpu"
-    )
+    with teacher_folder(SMALL) as base:
+        model: Any = SetFitModel.from_pretrained(
+            str(base), multi_target_strategy="one-vs-rest", device="cpu"
+        )
     model.model_body.max_seq_length = SETFIT_MAX_TOKENS
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(

@@ -40,7 +40,7 @@ class FinetuneConfig:
     positive_weight: float = 5.0
     logit_scale: float = 8.0
     pair_weight: float = 0.5
-    teacher_weight: float = 1.0
+    teacher_weight: float = 4.0
     untitled_share: float = 0.3
     max_tokens: int = 160
     n_frozen_layers: int = 6
@@ -73,7 +73,7 @@ def _lower_activations(
     pad = encoder.special["pad"]
     out: list[torch.Tensor] = [torch.empty(0)] * len(rows)
     body.eval()
-    with torch.inference_mode():
+    with torch.inference_mode(), _precision(config):
         for start in range(0, len(order), 16):
             index = order[start : start + 16]
             ids, mask = pad_batch([rows[i] for i in index], pad)
@@ -84,6 +84,10 @@ def _lower_activations(
             for row, i in enumerate(index):
                 out[i] = hidden[row, : len(rows[i])].to(torch.float16)
     return [tensor.clone() for tensor in out]
+
+
+def _precision(config: FinetuneConfig) -> torch.autocast:
+    return torch.autocast("cpu", torch.bfloat16, enabled=bool(config.bfloat16))
 
 
 def attention_bias(mask: torch.Tensor) -> torch.Tensor:
@@ -156,7 +160,7 @@ def finetune(encoder: TorchEncoder, data: FinetuneData, config: FinetuneConfig) 
         for index in batches_by_length(lengths, data.pair_row, config.batch_size, rng):
             hidden, mask = _pad_cached([lower[i] for i in index])
             bias = attention_bias(mask)
-            with torch.autocast("cpu", torch.bfloat16, enabled=bool(config.bfloat16)):
+            with _precision(config):
                 for layer in layers:
                     hidden = _call_layer(layer, hidden, bias)
             vectors = mean_pool(hidden.to(torch.float32), mask)

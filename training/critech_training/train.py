@@ -32,7 +32,7 @@ from critech_training.evaluate import GoldText, score_texts
 from critech_training.export import export_onnx
 from critech_training.finetune import FinetuneConfig, FinetuneData, finetune, settled
 from critech_training.model_card import model_card
-from critech_training.teacher import teacher_vectors
+from critech_training.teacher import LARGE, check_teacher, teacher_origin, teacher_vectors
 from critech_training.torch_encoder import (
     TorchEncoder,
     has_weights,
@@ -62,8 +62,9 @@ class TrainConfig(FitConfig):
     """Everything that decides a bundle besides corpus and code."""
 
     name: str = "default"
-    version: str = "0.8.0"
+    version: str = "0.9.0"
     base: str = PACKED_BASE
+    teacher: str = LARGE
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
 
 
@@ -77,7 +78,8 @@ def train(
 
     With ``encoder_dir`` an encoder that was saved there is used again, or one is fine-tuned and
     saved there when the folder is empty; heads, calibration and thresholds are always fitted.
-    Raise InputError when no text would be left to fit on or to hold out.
+    Raise InputError when no text would be left to fit on or to hold out, or for a teacher that is
+    not there.
     """
     import torch
 
@@ -90,18 +92,23 @@ def train(
     if not fit_part or not held_out:
         raise InputError("--corpus", f"is too small to be split: {len(records)} texts")
     log.info("%d texts to fit on, %d held out", len(fit_part), len(held_out))
+    has_encoder = encoder_dir is not None and has_weights(encoder_dir)
+    if not has_encoder:
+        check_teacher(config.teacher)
 
     encoder = load_base(config.base)
-    if encoder_dir is not None and has_weights(encoder_dir):
+    if encoder_dir is not None and has_encoder:
         restore_weights(encoder, encoder_dir)
     else:
         known = tuning_part(records)
         tuned, _ = split(known)
-        finetune(encoder, _finetune_data(tuned, labels), config.finetune)
+        how = settled(config.finetune)
+        finetune(encoder, _finetune_data(tuned, labels, config.teacher, how), how)
         encoder.tuning = {
             "n_texts": len(tuned),
             "corpus_digest": corpus_digest(known),
-            "config": asdict(settled(config.finetune)),
+            "teacher": teacher_origin(config.teacher),
+            "config": asdict(how),
         }
         if encoder_dir is not None:
             save_encoder(encoder, encoder_dir)
@@ -116,7 +123,9 @@ def train(
     return report
 
 
-def _finetune_data(records: Sequence[Record], labels: Sequence[str]) -> FinetuneData:
+def _finetune_data(
+    records: Sequence[Record], labels: Sequence[str], teacher: str, config: FinetuneConfig
+) -> FinetuneData:
     titled = [compose_document(record.title, record.text) for record in records]
     pairs = pair_rows(records)
     is_english = np.array([record.language == "en" for record in records])
@@ -125,7 +134,7 @@ def _finetune_data(records: Sequence[Record], labels: Sequence[str]) -> Finetune
         untitled=[compose_document(None, record.text) for record in records],
         strengths=strengths([record.labels for record in records], labels),
         pair_row=pairs,
-        teacher=teacher_vectors(titled, is_english, pairs),
+        teacher=teacher_vectors(teacher, titled, is_english, pairs, bfloat16=bool(config.bfloat16)),
     )
 
 

@@ -143,6 +143,7 @@ CASES: dict[str, list[Case] | None] = {
         case("--corpus corpus-odd --out out"),
         case("--extra corrections-odd.jsonl --out out"),
         case("--epochs WORD", 2),
+        case("--corpus corpus-odd --teacher TEXT --out out"),
     ],
     "distil": [
         case("--corpus corpus-odd"),

@@ -27,7 +27,7 @@ def run(argv: Sequence[str]) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
     logging.getLogger("critech_training").setLevel(logging.INFO)
     whole_training = [
-        name for name in ("encoder", "name", "epochs") if vars(args)[name] is not None
+        name for name in ("encoder", "name", "epochs", "teacher") if vars(args)[name] is not None
     ]
     with_corrections = [
         name
@@ -57,6 +57,12 @@ def _parser() -> Parser:
     parser.add_argument(
         "--encoder", type=Path, metavar="DIR", help="keep the tuned encoder here, or take it again"
     )
+    parser.add_argument(
+        "--teacher",
+        metavar="NAME",
+        help="English encoder that guides the tuning: all-mpnet-base-v2 (default), "
+        "all-MiniLM-L6-v2, or a sentence-transformers model by name or folder",
+    )
     parser.add_argument("--name", help="name of the bundle")
     parser.add_argument("--epochs", type=count_argument)
     parser.add_argument("--threads", type=count_argument, default=THREADS)
@@ -75,6 +81,7 @@ def _train(args: argparse.Namespace) -> int:
         defaults,
         name=args.name or defaults.name,
         base=args.base or defaults.base,
+        teacher=args.teacher or defaults.teacher,
         threads=args.threads,
         finetune=dataclasses.replace(defaults.finetune, epochs=epochs),
     )
