@@ -52,8 +52,8 @@ def check_teacher(name: str) -> None:
 
 
 def teacher_origin(name: str) -> dict[str, Any]:
-    """Return what a manifest says of a teacher: its name, or nothing but that of a folder's last
-    part, and the versions of the packages that its weights come from."""
+    """Return what a manifest says of a teacher: its name, of a folder the last part alone, and the
+    versions of the packages that its weights come from."""
     return {
         "name": name if name in PACKAGES else Path(name).name,
         "packages": {package: metadata.version(package) for package in PACKAGES.get(name, ())},
