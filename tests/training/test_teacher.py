@@ -98,3 +98,13 @@ def test_other_weights_under_its_name_are_refused() -> None:
     wrong = r"model\.safetensors is [0-9a-f]{64}, expected 78c0197b"
     with pytest.raises(InputError, match=wrong), teacher_folder(LARGE):
         pass
+
+
+@pytest.mark.usefixtures("archive_in_parts")
+def test_an_archive_that_lacks_a_part_is_refused(tmp_path: Path) -> None:
+    (tmp_path / PARTS[-1]).write_bytes(b"")
+    with (
+        pytest.raises(InputError, match="archive in its packages"),
+        teacher_folder(LARGE),
+    ):
+        pass

