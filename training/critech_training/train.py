@@ -92,13 +92,13 @@ def train(
     if not fit_part or not held_out:
         raise InputError("--corpus", f"is too small to be split: {len(records)} texts")
     log.info("%d texts to fit on, %d held out", len(fit_part), len(held_out))
-    has_encoder = encoder_dir is not None and has_weights(encoder_dir)
-    if not has_encoder:
+    saved = encoder_dir if encoder_dir is not None and has_weights(encoder_dir) else None
+    if saved is None:
         check_teacher(config.teacher)
 
     encoder = load_base(config.base)
-    if encoder_dir is not None and has_encoder:
-        restore_weights(encoder, encoder_dir)
+    if saved is not None:
+        restore_weights(encoder, saved)
     else:
         known = tuning_part(records)
         tuned, _ = split(known)
