@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from critech.errors import InputError
 from critech_training.base_weights import package_file
+from critech_training.sentence_model import load_sentence_model
 
 LARGE = "all-mpnet-base-v2"
 SMALL = "all-MiniLM-L6-v2"
@@ -117,10 +118,9 @@ def teacher_vectors(
     their mean is taken off, a translation's from its English source, zero where there is none.
     ``bfloat16``: whether its layers compute in that precision."""
     import torch
-    from sentence_transformers import SentenceTransformer
 
     with teacher_folder(name) as folder:
-        teacher = SentenceTransformer(str(folder), device="cpu")
+        teacher = load_sentence_model(str(folder), "--teacher")
     teacher.max_seq_length = MAX_TOKENS
     english = [text for text, is_one in zip(texts, is_english, strict=True) if is_one]
     with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):

