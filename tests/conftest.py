@@ -17,12 +17,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from critech import Classifier
 
 os.environ.setdefault("CRITECH_HOST_NAMES", "testserver,x")  # as test clients call a server
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+# no example has to be fast: machines are not alike, and are busy at times
+settings.register_profile("untimed", settings(), deadline=None)
+settings.load_profile("untimed")
 
 TINY_VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 

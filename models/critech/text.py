@@ -15,6 +15,7 @@ _OTHER_LETTER = re.compile(r"[^\W\d_A-Za-z\u3005\u3007\u3041-\u30ff\u3400-\u9fff
 _SPACES = re.compile(r"\s+")
 _UNREADABLE = re.compile(r"[\ud800-\udfff\ufffe\uffff]")
 _HIDDEN = ("Cc", "Cf")
+_ASCII_CONTROLS = dict.fromkeys((*range(0x20), 0x7F), " ")
 MIN_KANA_SHARE = 0.05
 LONG_WITHOUT_KANA = 40
 
@@ -24,6 +25,8 @@ def clean_text(text: str) -> str:
 
     Full-width letters become ASCII, half-width kana full-width. Lone surrogates become U+FFFD.
     """
+    if text.isascii():  # the same, sooner
+        return " ".join(text.translate(_ASCII_CONTROLS).split())
     readable = _UNREADABLE.sub("\ufffd", text)
     kinds = {char: unicodedata.category(char) for char in set(readable)}
     hidden = {ord(c): " " if kind == "Cc" else None for c, kind in kinds.items() if kind in _HIDDEN}
@@ -43,6 +46,8 @@ def detect_language(text: str) -> Language:
     Kana decide for Japanese; a short text of kanji alone (a title) counts as Japanese, a long one
     without any kana does not. Latin letters count as English.
     """
+    if text.isascii():  # the same, sooner
+        return "en" if _LATIN.search(text) else "und"
     kana = len(_KANA.findall(text))
     han = len(_HAN.findall(text))
     latin = len(_LATIN.findall(text))

@@ -225,7 +225,7 @@ def random_log(steps: Sequence[Any], max_bytes: int) -> Iterator[Path]:
 LOGS = {"steps": STEPS, "max_bytes": st.sampled_from([1_500, 4_000, 1_000_000])}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(**LOGS)
 def test_what_the_writer_writes_is_whole(steps: Sequence[Any], max_bytes: int) -> None:
     with random_log(steps, max_bytes) as folder:
@@ -235,7 +235,7 @@ def test_what_the_writer_writes_is_whole(steps: Sequence[Any], max_bytes: int) -
         assert report.last is not None and report.last.seq == report.records
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(**LOGS, data=st.data())
 def test_any_changed_byte_is_found(
     steps: Sequence[Any], max_bytes: int, data: st.DataObject
@@ -275,7 +275,7 @@ def cut_end(lines: list[tuple[Path, bytes]], i: int, _: int) -> None:
     del lines[i:]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(**LOGS, data=st.data(), change=st.sampled_from([drop, duplicate, swap, cut_end]))
 def test_any_dropped_doubled_or_swapped_line_is_found(
     steps: Sequence[Any], max_bytes: int, data: st.DataObject, change: Change
@@ -291,7 +291,7 @@ def test_any_dropped_doubled_or_swapped_line_is_found(
         assert check(folder).findings
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(**LOGS, data=st.data())
 def test_any_file_left_out_but_the_first_ones_is_found(
     steps: Sequence[Any], max_bytes: int, data: st.DataObject

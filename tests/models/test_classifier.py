@@ -38,9 +38,7 @@ def pools() -> dict[int, Classifier]:
     return {threads: Classifier(bundle, threads) for threads in (1, 4)}
 
 
-@settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     order=st.lists(st.integers(0, len(TEXTS) - 1), min_size=1, max_size=8),
     threads=st.sampled_from([1, 4]),

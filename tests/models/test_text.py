@@ -26,7 +26,7 @@ def test_cleaning(raw: str, cleaned: str) -> None:
     assert clean_text(raw) == cleaned
 
 
-@given(st.text())
+@given(st.text() | st.text(st.characters(max_codepoint=0x7F)))
 @example("a\u200b\x00\x7f\x85b\u00ad\ufeff\ud800\uffff\uff71\uff9e")
 def test_hidden_characters_go_one_by_one(text: str) -> None:
     visible = "".join(
@@ -57,6 +57,7 @@ def test_cleaning_is_stable_and_encodable(text: str) -> None:
         ("本发明公开了一种用于水下航行器的自主控制方法，该方法包括以下步骤，获取传感器数据，建立模型，"
          "根据模型计算控制量，并将控制量发送至执行机构。", "und"),
         ("12345 ?!", "und"),
+        ("", "und"),
     ],
 )  # fmt: skip
 def test_language_by_script(text: str, language: str) -> None:

@@ -8,6 +8,8 @@ import json
 from critech.batch.records import Record, Rejected
 from critech.text import compose_document, is_readable
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), default=str)
+
 
 class InputDigest:
     """The digest of a range of input items, in order."""
@@ -38,4 +40,4 @@ def row_key(record: Record, screen: bool) -> bytes:
 
 
 def _json(parts: list[object]) -> bytes:
-    return json.dumps(parts, separators=(",", ":"), default=str).encode() + b"\n"
+    return _ENCODER.encode(parts).encode() + b"\n"

@@ -72,7 +72,8 @@ class Words:
         That is a text in another script than English or Japanese, one declared to be in another
         language than its script says, one cut short, one too short to tell whether it is like the
         corpus, and one that is unlike it. With ``cutoffs`` [n_taxonomies] the student is not asked
-        about a text whose words stay below all of them."""
+        about a text whose words stay below all of them, and the excess of a taxonomy with an
+        infinite one, which nothing reaches, is minus infinity."""
         script = detect_language(text)
         if script == "und" or (language is not None and language != script):
             return None
@@ -83,15 +84,16 @@ class Words:
         floor = float(bundle.coverage_floor[LANGUAGE_ROW[script]])
         if is_out_of_distribution(len(ids), coverage, floor):
             return None
-        excess = self.excess(ids, script, words=words)
+        asked = np.ones(len(self._columns), bool) if cutoffs is None else cutoffs < np.inf
+        excess = self.excess(ids, script, words=words, asked=asked)
         if self.student is None:
             return Reading(script, len(ids), excess)
         excess += self.student.slack
         if cutoffs is not None and not (excess >= cutoffs).any():
             return Reading(script, len(ids), excess)
-        estimated = self.excess(ids, script, self.student.vector(ids), words)
+        estimated = self.excess(ids, script, self.student.vector(ids), words, asked)
         # not so of a table damaged on purpose
-        is_sound = bool(np.isfinite(estimated).all())
+        is_sound = bool(np.isfinite(estimated[asked]).all())
         least = np.minimum(excess, estimated)
         return Reading(script, len(ids), least, STUDENT) if is_sound else None
 
@@ -101,10 +103,12 @@ class Words:
         language: Language,
         vector: FloatArray | None = None,
         words: WordFeatures | None = None,
+        asked: npt.NDArray[np.bool_] | None = None,
     ) -> FloatArray:
         """Return by how much a text is above, float32 [n_taxonomies], with a dense part of zero or
         that of a vector float32 [dimension]; the same bits wherever it is computed. ``words`` are
-        the tokens' features where they are known already."""
+        the tokens' features where they are known already; ``asked`` [n_taxonomies] is False where
+        minus infinity will do."""
         bundle, row = self._scorer.bundle, LANGUAGE_ROW[language]
         if words is None:
             words = bundle.heads.vocabulary.transform(token_ids)
@@ -119,8 +123,10 @@ class Words:
         above, sure = logits - self._possible[row], logits - self._assigned[row]
         scores = sigmoid(logits)
         found = []
-        for own, together in zip(self._columns, self._together, strict=True):
-            if together is None:
+        for at, (own, together) in enumerate(zip(self._columns, self._together, strict=True)):
+            if asked is not None and not asked[at]:
+                found.append(-np.inf)
+            elif together is None:
                 found.append(above[own].max())
             else:
                 margin = float(margins_of(together.head)[0])

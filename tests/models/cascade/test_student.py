@@ -96,11 +96,12 @@ def test_a_student_is_asked_only_where_words_reach_a_cutoff(student_bundle: Path
     by_words = words.excess(ids, "en") + words.student.slack
     estimated = words.excess(ids, "en", words.student.vector(ids))
     least = np.minimum(by_words, estimated)
-    just_reached = np.where(np.arange(len(by_words)) == 0, by_words, np.inf).astype(np.float32)
+    first = np.arange(len(by_words)) == 0
+    just_reached = np.where(first, by_words, np.inf).astype(np.float32)
     for cutoffs, tier, expected in (
         (None, BY_STUDENT, least),
         (by_words + 1, BY_WORDS, by_words),
-        (just_reached, BY_STUDENT, least),
+        (just_reached, BY_STUDENT, np.where(first, least, -np.inf)),
     ):
         reading = words.read(ENGINE, "en", cutoffs)
         assert reading is not None
