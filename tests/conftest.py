@@ -81,8 +81,9 @@ def tiny_records() -> list[Any]:
 
 
 @pytest.fixture(scope="session")
-def train_tiny(tiny_base: Path, tiny_records: list[Any]) -> Callable[[Path], None]:
-    """Make a bundle in a folder by a whole training run on 160 texts of the corpus."""
+def train_tiny(tiny_base: Path, tiny_records: list[Any]) -> Callable[..., None]:
+    """Make a bundle in a folder by a whole training run on 160 texts of the corpus, or from the
+    encoder in a folder."""
     from critech_training.finetune import FinetuneConfig
     from critech_training.teacher import SMALL
     from critech_training.train import TrainConfig, train
@@ -94,18 +95,16 @@ def train_tiny(tiny_base: Path, tiny_records: list[Any]) -> Callable[[Path], Non
         finetune=FinetuneConfig(epochs=1, n_frozen_layers=1, max_tokens=64),
     )
 
-    def run(out: Path) -> None:
+    def run(out: Path, encoder: Path | None = None) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the exporters warn of their own future
-            train(tiny_records, out, config)
+            train(tiny_records, out, config, encoder)
 
     return run
 
 
 @pytest.fixture(scope="session")
-def tiny_bundle(
-    train_tiny: Callable[[Path], None], tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def tiny_bundle(train_tiny: Callable[..., None], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle from a whole training run on 160 texts of the corpus."""
     out = tmp_path_factory.mktemp("bundles") / "tiny"
     train_tiny(out)

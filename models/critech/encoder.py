@@ -204,7 +204,13 @@ def one_thread_session(model: bytes) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        model,
+        options,
+        providers=["CPUExecutionProvider"],
+        # its operator for sum and norm at once takes several times as long as the two
+        disabled_optimizers=["SkipLayerNormFusion"],
+    )
     # its wrapper keeps the model's bytes, 49 MB by default, for a fallback to other providers
     session.disable_fallback()
     session._model_bytes = None

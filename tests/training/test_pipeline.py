@@ -87,7 +87,7 @@ def test_the_exported_encoder_gives_what_torch_gives(tiny_base: Path) -> None:
     for quantize, tolerance in ((False, 5e-4), (True, 0.1)):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            model = export_onnx(encoder, quantize)
+            model = export_onnx(encoder, quantize=quantize)
         onnx_encoder = OnnxEncoder(model, encoder.tokenizer.to_str().encode(), config)
         found = np.stack([onnx_encoder.embed(text).vector for text in texts])
         assert np.abs(found - expected).max() < tolerance

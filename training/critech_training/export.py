@@ -3,13 +3,16 @@
 Token embeddings that come in 4-bit blocks are stored as they are (``GatherBlockQuantized``), so
 nothing is lost on them. Weight matrices become int8 per channel with 7-bit range: without it,
 processors lacking VNNI saturate their 16-bit sums and give other results than those that have it.
+Activations become uint8 by the range of all that stands in a layer, so units that stand far above
+the others are scaled down first (see ``outliers``). Sums and layer norms stay apart, since ONNX
+Runtime's operator for both at once is the slower one.
 """
 
 from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,7 @@ from onnxruntime.transformers.optimizer import optimize_model
 
 from critech.cascade.student import METADATA
 from critech_training.base_weights import BLOCK
+from critech_training.outliers import Scales, outlier_scales, unit_peaks
 from critech_training.student import StudentModule
 from critech_training.torch_encoder import EmbeddingBlocks, TorchEncoder
 
@@ -50,12 +54,20 @@ class _Attention(torch.autograd.Function):  # type: ignore[misc]
 
 
 class _Layer(torch.nn.Module):  # type: ignore[misc]
-    """A transformer layer with query, key and value in one product."""
+    """A transformer layer with query, key and value in one product. With ``scales`` [inner] the
+    units between the two products of its second half are divided by them, and what they are
+    weighed by is multiplied."""
 
-    def __init__(self, layer: torch.nn.Module, n_heads: int) -> None:
+    def __init__(
+        self, layer: torch.nn.Module, n_heads: int, scales: torch.Tensor | None = None
+    ) -> None:
         super().__init__()
         self.layer = layer
         self.n_heads = n_heads
+        self.shrink: torch.Tensor | None
+        self.register_buffer("shrink", None if scales is None else 1.0 / scales)
+        dense = layer.output.dense.weight
+        self.outer = torch.nn.Parameter(dense if scales is None else dense * scales)
         own = layer.attention.self
         parts = (own.query, own.key, own.value)
         self.weight = torch.nn.Parameter(torch.cat([part.weight for part in parts]))
@@ -67,19 +79,33 @@ class _Layer(torch.nn.Module):  # type: ignore[misc]
         q, k, v = projected.split(hidden.shape[-1], dim=-1)
         mixed = _Attention.apply(q, k, v, self.n_heads)
         attended = self.layer.attention.output(mixed, hidden)
-        return self.layer.output(self.layer.intermediate(attended), attended)
+        inner = self.layer.intermediate(attended)
+        if self.shrink is not None:
+            inner = inner * self.shrink
+        output = self.layer.output
+        second = torch.nn.functional.linear(inner, self.outer, output.dense.bias)
+        return output.LayerNorm(second + attended)
 
 
 class _FromWordEmbeddings(torch.nn.Module):  # type: ignore[misc]
     """Word embeddings fp32 [1, n_tokens, hidden] to the unit vector [1, hidden], unmasked. A linear
-    map of the states of tokens may stand behind the layers."""
+    map of the states of tokens may stand behind the layers. ``scales`` are those of ``_Layer``, one
+    for each layer."""
 
-    def __init__(self, body: torch.nn.Module, last: torch.nn.Module | None = None) -> None:
+    def __init__(
+        self,
+        body: torch.nn.Module,
+        scales: Scales,
+        last: torch.nn.Module | None = None,
+    ) -> None:
         super().__init__()
         self.embeddings = body.embeddings
         self.last = last or torch.nn.Identity()
         n_heads = body.config.num_attention_heads
-        self.layers = torch.nn.ModuleList(_Layer(layer, n_heads) for layer in body.encoder.layer)
+        self.layers = torch.nn.ModuleList(
+            _Layer(layer, n_heads, own)
+            for layer, own in zip(body.encoder.layer, scales, strict=True)
+        )
 
     def forward(self, words: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
         """Return the normalised mean over tokens."""
@@ -91,13 +117,17 @@ class _FromWordEmbeddings(torch.nn.Module):  # type: ignore[misc]
         return torch.nn.functional.normalize(self.last(hidden).mean(1), dim=-1)
 
 
-def export_onnx(encoder: TorchEncoder, quantize: bool = True) -> bytes:
+def export_onnx(
+    encoder: TorchEncoder, rows: Sequence[Sequence[int]] = (), quantize: bool = True
+) -> bytes:
     """Return the encoder as ONNX: input ``input_ids`` int64 [1, n_tokens], output ``embedding``
-    fp32 [1, hidden]. Only BERT-shaped bodies can be exported."""
+    fp32 [1, hidden]. ``rows`` are the framed token ids of texts, by which units are scaled down.
+    Only BERT-shaped bodies can be exported."""
     body = encoder.model.eval()
     if not hasattr(body, "encoder") or not hasattr(body, "embeddings"):
         raise TypeError(f"only BERT-shaped encoders can be exported, not {type(body).__name__}")
-    model = _exported(_FromWordEmbeddings(body), body.config, quantize)
+    scales = outlier_scales(unit_peaks(body, rows))
+    model = _exported(_FromWordEmbeddings(body, scales), body.config, quantize)
     _prepend_lookup(model, encoder)
     onnx.checker.check_model(model)
     data: bytes = model.SerializeToString(deterministic=True)
@@ -121,6 +151,7 @@ def _exported(module: torch.nn.Module, shape: Any, quantize: bool) -> onnx.Model
             dynamo=False,
         )
         options = FusionOptions("bert")
+        options.enable_skip_layer_norm = False
         optimize_model(
             plain,
             "bert",
@@ -143,18 +174,25 @@ def _exported(module: torch.nn.Module, shape: Any, quantize: bool) -> onnx.Model
 
 
 def export_student(
-    student: StudentModule, encoder_bytes: bytes, base: TorchEncoder, max_tokens: int
+    student: StudentModule,
+    encoder_bytes: bytes,
+    base: TorchEncoder,
+    max_tokens: int,
+    rows: Sequence[Sequence[int]] = (),
 ) -> bytes:
     """Return a student as ONNX: input ``words``, token embeddings fp32 [1, n_tokens, hidden],
-    output ``embedding`` fp32 [1, hidden]. Its metadata say where in the file of the encoder, whose
+    output ``embedding`` fp32 [1, hidden]. ``rows`` are as in ``export_onnx``, of at most
+    ``max_tokens``. Its metadata say where in the file of the encoder, whose
     base is given, the token embeddings stand, and how many tokens it reads at most. Raise
     ValueError when that file has other token embeddings."""
     body = student.body.eval()
+    scales = outlier_scales(unit_peaks(body, rows))
     positions = body.embeddings.position_embeddings
     body.embeddings.position_embeddings = torch.nn.Embedding.from_pretrained(
         positions.weight[:max_tokens]
     )
-    model = _exported(_FromWordEmbeddings(body, student.map), body.config, quantize=True)
+    module = _FromWordEmbeddings(body, scales, student.map)
+    model = _exported(module, body.config, quantize=True)
     _prepend(model, *_positions_of("words"))
     del model.graph.input[:]
     shape = [1, "n", body.config.hidden_size]

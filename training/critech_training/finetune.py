@@ -29,11 +29,11 @@ RUN_BATCHES = 32
 
 @dataclass(frozen=True)
 class FinetuneConfig:
-    """Hyper-parameters; the defaults are the recipe of the shipped bundle. ``bfloat16``: whether
+    """Hyper-parameters; the defaults are the project's recipe. ``bfloat16``: whether
     the layers compute in that precision (weights, loss and optimizer stay fp32); None where the
     processor has instructions for it, since elsewhere it is slower."""
 
-    epochs: int = 2
+    epochs: int = 4
     batch_size: int = 16
     learning_rate: float = 1.5e-4
     head_learning_rate: float = 1e-3

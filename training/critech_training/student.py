@@ -38,7 +38,7 @@ SLACKS = tuple(round(0.1 * step, 1) for step in range(81))
 
 @dataclass(frozen=True)
 class StudentConfig:
-    """Hyper-parameters; the defaults are the recipe of the shipped bundle. ``layers`` are those of
+    """Hyper-parameters; the defaults are the project's recipe. ``layers`` are those of
     the base that the student starts from, negative ones counted from the last, ``inner`` the units
     kept between the two products of a layer's second half. A piece has between ``least_tokens`` and
     ``most_tokens``. A margin of a label counts by its taxonomy's ``weights`` (1 where none is

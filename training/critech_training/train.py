@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from critech.bundle import BundleContent, read_bundle, write_bundle
+from critech.bundle import MANIFEST, BundleContent, read_bundle, write_bundle
 from critech.classifier import Classifier
 from critech.encoder import EncoderConfig, OnnxEncoder
 from critech.errors import InputError
@@ -29,9 +29,11 @@ from critech_training.bundle_fit import (
 from critech_training.corpus import Record, corpus_digest, pair_rows, split, strengths, tuning_part
 from critech_training.embedding import Part, embed_records
 from critech_training.evaluate import GoldText, score_texts
-from critech_training.export import export_onnx
+from critech_training.export import export_onnx, token_table
 from critech_training.finetune import FinetuneConfig, FinetuneData, finetune, settled
 from critech_training.model_card import model_card
+from critech_training.onnx_weights import restore_exported
+from critech_training.outliers import spread_rows
 from critech_training.teacher import LARGE, check_teacher, teacher_origin, teacher_vectors
 from critech_training.torch_encoder import (
     TorchEncoder,
@@ -62,7 +64,7 @@ class TrainConfig(FitConfig):
     """Everything that decides a bundle besides corpus and code."""
 
     name: str = "default"
-    version: str = "0.9.0"
+    version: str = "0.10.0"
     base: str = PACKED_BASE
     teacher: str = LARGE
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
@@ -76,10 +78,10 @@ def train(
 ) -> dict[str, Any]:
     """Train a bundle on a corpus, write it to ``out`` and return its held-out report.
 
-    With ``encoder_dir`` an encoder that was saved there is used again, or one is fine-tuned and
-    saved there when the folder is empty; heads, calibration and thresholds are always fitted.
-    Raise InputError when no text would be left to fit on or to hold out, or for a teacher that is
-    not there.
+    With ``encoder_dir`` an encoder that was saved there, or that of a bundle there, is used again,
+    or one is fine-tuned and saved there when the folder is empty; heads, calibration and thresholds
+    are always fitted. Raise InputError when no text would be left to fit on or to hold out, for a
+    teacher that is not there, or for a bundle with another base.
     """
     import torch
 
@@ -93,12 +95,15 @@ def train(
         raise InputError("--corpus", f"is too small to be split: {len(records)} texts")
     log.info("%d texts to fit on, %d held out", len(fit_part), len(held_out))
     saved = encoder_dir if encoder_dir is not None and has_weights(encoder_dir) else None
-    if saved is None:
+    is_bundle = encoder_dir is not None and (encoder_dir / MANIFEST).is_file()
+    if saved is None and not is_bundle:
         check_teacher(config.teacher)
 
     encoder = load_base(config.base)
     if saved is not None:
         restore_weights(encoder, saved)
+    elif encoder_dir is not None and is_bundle:
+        _take_from_bundle(encoder, encoder_dir)
     else:
         known = tuning_part(records)
         tuned, _ = split(known)
@@ -121,6 +126,20 @@ def train(
     final["model_card"] = model_card(final["training"], report)
     write_bundle(BundleContent(**final), out)
     return report
+
+
+def _take_from_bundle(encoder: TorchEncoder, folder: Path) -> None:
+    """Load the encoder of a bundle into one of its base. Raise InputError when it has another."""
+    bundle = read_bundle(folder)
+    try:
+        token_table(encoder, bundle.encoder_bytes)
+        restore_exported(encoder.model, bundle.encoder_bytes)
+    except ValueError as error:
+        raise InputError("--encoder", f"the bundle's encoder has another base: {error}") from None
+    encoder.tuning = {
+        **bundle.manifest["training"]["encoder"],
+        "taken_from": {"version": bundle.version, "digest": bundle.digest},
+    }
 
 
 def _finetune_data(
@@ -159,7 +178,7 @@ def fit_bundle(
             max_chunks=MAX_CHUNKS,
             dimension=encoder.model.config.hidden_size,
         ),
-        encoder_bytes=export_onnx(encoder),
+        encoder_bytes=export_onnx(encoder, spread_rows(encoder, fit_part)),
         tokenizer_bytes=encoder.tokenizer.to_str().encode(),
         training=provenance(
             encoder.base,

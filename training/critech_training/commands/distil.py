@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import logging
 from collections.abc import Sequence
@@ -21,7 +20,10 @@ THREADS = 2
 
 def run(argv: Sequence[str]) -> int:
     """Parse the arguments, teach a student, write it into the bundle and print how it does."""
-    args = _parser().parse_args(argv)
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if args.student is not None and (args.epochs or args.cache):
+        parser.error("--epochs and --cache do not go with --student: nothing is taught")
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
     logging.getLogger("critech_training").setLevel(logging.INFO)
     check_version(args.version)
@@ -32,7 +34,7 @@ def run(argv: Sequence[str]) -> int:
     records = corpus_records(args.corpus, label_order(load_taxonomies().values()))
     config = StudentConfig()
     config = dataclasses.replace(config, epochs=args.epochs or config.epochs)
-    how = Run(args.base, args.cache, args.threads, args.version)
+    how = Run(args.base, args.cache, args.threads, args.version, args.student)
     made = distil(args.bundle, records, config, how)
     print(f"{made['n_texts']} texts, {made['n_pieces']} pieces, {made['n_held_out']} held out")
     print(f"distance to the encoder's vectors, held out: {made['distance']:.4f}")
@@ -49,7 +51,7 @@ def _share(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     parser = Parser(
         prog="critech distil",
         description="Teach a small encoder what the bundle's own says of the corpus, and put it "
@@ -67,4 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         "--cache", type=Path, metavar="DIR", help="keep vectors of the corpus there, no text"
     )
     parser.add_argument("--version", help="version of the bundle with its student")
+    parser.add_argument(
+        "--student", type=Path, metavar="DIR", help="take the student of this bundle, teach none"
+    )
     return parser

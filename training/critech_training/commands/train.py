@@ -55,7 +55,10 @@ def _parser() -> Parser:
         "the bundle to start from, by default the shipped one",
     )
     parser.add_argument(
-        "--encoder", type=Path, metavar="DIR", help="keep the tuned encoder here, or take it again"
+        "--encoder",
+        type=Path,
+        metavar="DIR",
+        help="keep the tuned encoder here, or take it again; or take that of a bundle",
     )
     parser.add_argument(
         "--teacher",
